@@ -1,0 +1,8 @@
+//! Coldstream: a stream-processing engine for refrigeration plants.
+//!
+//! One SQL file in `queries/` is a live stream, a history table and a backtest. The core
+//! ([`dataflow`], [`model`]) is synchronous and pure: no clock, no network, no file. Everything that does
+//! I/O is a thin shell around it.
+
+pub mod schema;
+pub mod source;

@@ -1,0 +1,64 @@
+//! Messages as they came: one arena of bytes for a whole batch.
+
+/// Consecutive messages of one Kafka partition, not yet decoded. The payloads lie end to end in one arena,
+/// so that a batch costs two allocations and not one for each message.
+#[derive(Debug, Default, Clone)]
+pub struct RawBatch {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    offsets: Vec<i64>,
+    received: Vec<i64>,
+}
+
+/// One message of a [`RawBatch`].
+#[derive(Debug, Clone, Copy)]
+pub struct RawMessage<'a> {
+    /// The message's value, as sent; empty for a message without value.
+    pub payload: &'a [u8],
+    /// Its Kafka offset.
+    pub offset: i64,
+    /// Its Kafka timestamp, microseconds since the epoch: the wall clock that came with the message.
+    pub received: i64,
+}
+
+impl RawBatch {
+    /// Appends a message. `received` is in microseconds since the epoch.
+    pub fn push(&mut self, payload: &[u8], offset: i64, received: i64) {
+        self.bytes.extend_from_slice(payload);
+        self.ends.push(self.bytes.len());
+        self.offsets.push(offset);
+        self.received.push(received);
+    }
+
+    /// Number of messages.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no message.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Total length of the payloads, in bytes.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Offset after the last message: where reading goes on.
+    pub fn next_offset(&self) -> Option<i64> {
+        self.offsets.last().map(|last| last + 1)
+    }
+
+    /// The messages in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = RawMessage<'_>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).zip(&self.offsets).zip(&self.received).map(
+            |(((start, &end), &offset), &received)| RawMessage {
+                payload: &self.bytes[start..end],
+                offset,
+                received,
+            },
+        )
+    }
+}
