@@ -1,3 +1,6 @@
 //! Where readings come from: Kafka, files, the simulator; decoding; dead letters.
 
+pub mod cell;
+pub mod dead;
+pub mod decode;
 pub mod raw;

@@ -1,0 +1,168 @@
+//! One columnar table of keys and partial aggregates: what a pane is made of, and what a window is merged into.
+//!
+//! A table is filled from rows (`update`) or from the states of other tables (`merge`), and is emptied either
+//! into states (`seal`) or into results (`finish`). Keys and states always leave together, because `state()`
+//! drains an accumulator.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::common::Result;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::GroupsAccumulatorAdapter;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
+use datafusion::physical_plan::aggregates::order::GroupOrdering;
+
+/// One aggregate of a query, with its arguments as positions among the window's evaluated inputs.
+#[derive(Debug, Clone)]
+pub struct Aggregate {
+    /// The function and how it was called.
+    pub expr: Arc<AggregateFunctionExpr>,
+    /// Positions of its arguments, then of its ORDER BY expressions.
+    pub args: Vec<usize>,
+    /// Position of its FILTER condition.
+    pub filter: Option<usize>,
+}
+
+/// The keys and aggregates of one query: the shape of its tables.
+#[derive(Debug, Clone)]
+pub struct TableShape {
+    /// The grouping keys, without the window.
+    pub keys: SchemaRef,
+    /// The aggregates.
+    pub aggregates: Vec<Aggregate>,
+}
+
+/// Keys and partial states, in columns. One row for each key; immutable.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// Key columns.
+    pub keys: Vec<ArrayRef>,
+    /// State columns of each aggregate.
+    pub states: Vec<Vec<ArrayRef>>,
+    /// Number of rows.
+    pub rows: usize,
+}
+
+impl TableShape {
+    /// Fields of a sealed table: the keys, then every state column, under unique names.
+    pub fn state_schema(&self) -> Result<SchemaRef> {
+        let mut fields: Vec<FieldRef> = Vec::new();
+        for (i, key) in self.keys.fields().iter().enumerate() {
+            fields.push(Arc::new(key.as_ref().clone().with_name(format!("key{i}"))));
+        }
+        for (i, aggregate) in self.aggregates.iter().enumerate() {
+            for (j, field) in aggregate.expr.state_fields()?.into_iter().enumerate() {
+                let field: Field =
+                    field.as_ref().clone().with_name(format!("agg{i}.{j}")).with_nullable(true);
+                fields.push(Arc::new(field));
+            }
+        }
+        Ok(Arc::new(Schema::new(fields)))
+    }
+}
+
+/// A table under construction.
+pub struct AggregateTable {
+    shape: Arc<TableShape>,
+    /// `None` where a query has no key but the window: then there is one group.
+    groups: Option<Box<dyn GroupValues>>,
+    accumulators: Vec<Box<dyn GroupsAccumulator>>,
+    /// Scratch: the group of each row of the batch at hand.
+    indices: Vec<usize>,
+    touched: bool,
+}
+
+impl std::fmt::Debug for AggregateTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AggregateTable").field("groups", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl AggregateTable {
+    /// An empty table.
+    pub fn new(shape: &Arc<TableShape>) -> Result<Self> {
+        let groups = if shape.keys.fields().is_empty() {
+            None
+        } else {
+            Some(new_group_values(Arc::clone(&shape.keys), &GroupOrdering::None)?)
+        };
+        let accumulators = shape.aggregates.iter().map(accumulator).collect::<Result<_>>()?;
+        Ok(Self { shape: Arc::clone(shape), groups, accumulators, indices: Vec::new(), touched: false })
+    }
+
+    /// Number of groups.
+    pub fn len(&self) -> usize {
+        match &self.groups {
+            Some(groups) => groups.len(),
+            None => usize::from(self.touched),
+        }
+    }
+
+    fn intern(&mut self, keys: &[ArrayRef], rows: usize) -> Result<()> {
+        self.touched = true;
+        if let Some(groups) = &mut self.groups {
+            groups.intern(keys, &mut self.indices)
+        } else {
+            self.indices.clear();
+            self.indices.resize(rows, 0);
+            Ok(())
+        }
+    }
+
+    /// Adds rows: `keys` are the key columns, `inputs` the evaluated inputs, all `rows` long.
+    pub fn update(&mut self, keys: &[ArrayRef], inputs: &[ArrayRef], rows: usize) -> Result<()> {
+        self.intern(keys, rows)?;
+        let groups = self.len();
+        let mut arguments: Vec<ArrayRef> = Vec::with_capacity(2);
+        for (aggregate, accumulator) in self.shape.aggregates.iter().zip(&mut self.accumulators) {
+            arguments.clear();
+            arguments.extend(aggregate.args.iter().map(|&i| Arc::clone(&inputs[i])));
+            let filter: Option<&BooleanArray> = aggregate.filter.map(|i| inputs[i].as_boolean());
+            accumulator.update_batch(&arguments, &self.indices, filter, groups)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the states of a sealed table.
+    pub fn merge(&mut self, sealed: &Sealed) -> Result<()> {
+        self.intern(&sealed.keys, sealed.rows)?;
+        let groups = self.len();
+        for (states, accumulator) in sealed.states.iter().zip(&mut self.accumulators) {
+            accumulator.merge_batch(states, &self.indices, groups)?;
+        }
+        Ok(())
+    }
+
+    /// Empties the table into its states.
+    pub fn seal(mut self) -> Result<Sealed> {
+        let rows = self.len();
+        let keys = self.emit_keys()?;
+        let states =
+            self.accumulators.iter_mut().map(|a| a.state(EmitTo::All)).collect::<Result<Vec<_>>>()?;
+        Ok(Sealed { keys, states, rows })
+    }
+
+    /// Empties the table into its keys and results, one column for each aggregate.
+    pub fn finish(mut self) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
+        let keys = self.emit_keys()?;
+        let results =
+            self.accumulators.iter_mut().map(|a| a.evaluate(EmitTo::All)).collect::<Result<Vec<_>>>()?;
+        Ok((keys, results))
+    }
+
+    fn emit_keys(&mut self) -> Result<Vec<ArrayRef>> {
+        self.groups.as_mut().map_or_else(|| Ok(Vec::new()), |groups| groups.emit(EmitTo::All))
+    }
+}
+
+/// The vectorised accumulator of the aggregate, or the adapter that keeps one row-wise accumulator a group.
+fn accumulator(aggregate: &Aggregate) -> Result<Box<dyn GroupsAccumulator>> {
+    if aggregate.expr.groups_accumulator_supported() {
+        return aggregate.expr.create_groups_accumulator();
+    }
+    let expr = Arc::clone(&aggregate.expr);
+    Ok(Box::new(GroupsAccumulatorAdapter::new(move || expr.create_accumulator())))
+}

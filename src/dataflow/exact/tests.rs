@@ -1,0 +1,86 @@
+use arrow::array::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::SessionContext;
+use proptest::prelude::*;
+
+use super::*;
+
+fn batch(rows: &[(Option<f64>, Option<f64>, bool)]) -> RecordBatch {
+    RecordBatch::try_from_iter(vec![
+        ("g", Arc::new((0..rows.len()).map(|i| Some((i % 3) as f64)).collect::<Float64Array>()) as ArrayRef),
+        ("y", Arc::new(rows.iter().map(|r| r.0).collect::<Float64Array>()) as ArrayRef),
+        ("x", Arc::new(rows.iter().map(|r| r.1).collect::<Float64Array>()) as ArrayRef),
+        ("keep", Arc::new(rows.iter().map(|r| Some(r.2)).collect::<BooleanArray>()) as ArrayRef),
+    ])
+    .unwrap()
+}
+
+fn results(rows: &[(Option<f64>, Option<f64>, bool)], exact: bool) -> RecordBatch {
+    let context = SessionContext::new();
+    if exact {
+        exact_aggregates().into_iter().for_each(|f| context.register_udaf(f));
+    }
+    let data = batch(rows);
+    let table = MemTable::try_new(data.schema(), vec![vec![data]]).unwrap();
+    context.register_table("t", Arc::new(table)).unwrap();
+    let sql = "SELECT g, stddev(y) a, stddev_pop(y) b, var_samp(y) c, var_pop(y) d, regr_slope(y, x) e,
+                      stddev(y) FILTER (WHERE keep) f, regr_slope(y, x) FILTER (WHERE keep) h
+               FROM t GROUP BY g ORDER BY g";
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let batches = runtime.block_on(async { context.sql(sql).await.unwrap().collect().await.unwrap() });
+    arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
+}
+
+fn value() -> impl Strategy<Value = Option<f64>> {
+    prop::option::weighted(0.9, -50.0f64..50.0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// The stock functions are the oracle.
+    #[test]
+    fn agrees_with_the_stock_functions(
+        rows in prop::collection::vec((value(), value(), any::<bool>()), 1..60),
+    ) {
+        let (ours, stock) = (results(&rows, true), results(&rows, false));
+        let shown = || format!("{}", pretty_format_batches(&[ours.clone(), stock.clone()]).unwrap());
+        for column in 1..ours.num_columns() {
+            let a = ours.column(column).as_primitive::<Float64Type>();
+            let b = stock.column(column).as_primitive::<Float64Type>();
+            for row in 0..a.len() {
+                prop_assert_eq!(a.is_null(row), b.is_null(row), "{}", shown());
+                let (a, b) = (a.value(row), b.value(row));
+                prop_assert!((a - b).abs() <= 1e-6 * (1.0 + b.abs()), "{a} {b}\n{}", shown());
+            }
+        }
+    }
+
+    /// State out, state in: not one bit may change, and adding goes on as if nothing had happened.
+    #[test]
+    fn a_state_put_away_and_taken_out_is_the_same_state(
+        rows in prop::collection::vec((value(), value(), any::<bool>()), 2..60), cut in 1usize..59,
+    ) {
+        let data = batch(&rows);
+        let cut = cut.min(rows.len() - 1);
+        for moment in [Moment::StddevSamp, Moment::Slope] {
+            let columns = |from: usize, length: usize| -> Vec<ArrayRef> {
+                vec![data.column(1).slice(from, length), data.column(2).slice(from, length)]
+            };
+            let groups: Vec<usize> = (0..rows.len()).map(|i| i % 3).collect();
+            let mut straight = MomentsAccumulator { moment, groups: vec![] };
+            straight.update_batch(&columns(0, rows.len()), &groups, None, 3).unwrap();
+            let mut first = MomentsAccumulator { moment, groups: vec![] };
+            first.update_batch(&columns(0, cut), &groups[..cut], None, 3).unwrap();
+            let mut second = MomentsAccumulator { moment, groups: vec![] };
+            second.merge_batch(&first.state(EmitTo::All).unwrap(), &[0, 1, 2], 3).unwrap();
+            second.update_batch(&columns(cut, rows.len() - cut), &groups[cut..], None, 3).unwrap();
+            let straight = straight.state(EmitTo::All).unwrap();
+            let restored = second.state(EmitTo::All).unwrap();
+            for (a, b) in straight.iter().zip(&restored) {
+                prop_assert_eq!(a.to_data(), b.to_data());
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The query graph: every file of `queries/`, planned as a stream.
+//!
+//! A query's optimized plan is cut at its windows into **stages**: stateless SQL, window, stateless SQL, and so
+//! on. The plan is made once and shared by all partitions; state belongs to the partitions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{Extension, LogicalPlan};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionContext;
+use futures::executor::block_on;
+use sha2::{Digest, Sha256};
+
+use super::error::DataflowError;
+use super::query::{Parsed, Query, in_order};
+use super::sql::node::{StageInput, WindowAggregate};
+use super::sql::plan::{compile_window, physical_plan};
+use super::sql::{self, Extensions};
+use super::streamable::{StreamTable, check};
+use super::window::WindowPlan;
+use crate::schema::{READINGS, TIMESTAMP, WINDOW_TIME};
+
+/// One step of a query.
+#[derive(Debug, Clone)]
+pub enum Stage {
+    /// Stateless SQL, run on each batch.
+    Segment(Arc<dyn ExecutionPlan>),
+    /// A windowed aggregation.
+    Window(Arc<WindowPlan>),
+}
+
+/// One query, planned.
+#[derive(Debug)]
+pub struct Stream {
+    /// Name of the stream and of its table.
+    pub name: Arc<str>,
+    /// Position of the stream it reads; `None` for `readings`.
+    pub input: Option<usize>,
+    /// Steps, in the order of the data.
+    pub stages: Vec<Stage>,
+    /// Schema of its rows.
+    pub schema: SchemaRef,
+    /// The column that holds the event time of a row.
+    pub event_time: &'static str,
+    /// Whether its windows, if any, run over the time of the readings and not of another window.
+    pub over_readings: bool,
+}
+
+/// All queries, in an order in which each comes after the one it reads.
+#[derive(Debug)]
+pub struct Graph {
+    streams: Vec<Stream>,
+    source: SchemaRef,
+    context: Arc<TaskContext>,
+    fingerprint: String,
+}
+
+impl Graph {
+    /// Plans `queries` over readings of `source`. `version` tells whatever else a result depends on, such as the
+    /// versions of the models: it is part of the fingerprint.
+    pub fn plan(
+        queries: Vec<Query>,
+        source: &SchemaRef,
+        extensions: &Extensions,
+        version: &str,
+    ) -> Result<Self, DataflowError> {
+        let session = sql::session(extensions, 1);
+        session.register_table(READINGS, Arc::new(StreamTable::new(source)))?;
+        let mut digest = Sha256::new();
+        digest.update(format!("{source:?}\n{version}\n"));
+        let mut streams: Vec<Stream> = Vec::new();
+        let mut positions: HashMap<String, usize> = HashMap::new();
+        for parsed in in_order(queries)? {
+            digest.update(format!("{}\n{}\n", parsed.query.name, parsed.canonical));
+            let stream = plan_stream(&session, &parsed, &positions, &streams)?;
+            let table = StreamTable::new(&stream.schema);
+            session.register_table(parsed.query.name.as_str(), Arc::new(table))?;
+            positions.insert(parsed.query.name, streams.len());
+            streams.push(stream);
+        }
+        let fingerprint = hex(&digest.finalize());
+        Ok(Self { streams, source: Arc::clone(source), context: session.task_ctx(), fingerprint })
+    }
+
+    /// The queries, each after the one it reads.
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    /// Schema of the readings.
+    pub fn source(&self) -> &SchemaRef {
+        &self.source
+    }
+
+    /// What the segments run in.
+    pub fn context(&self) -> &Arc<TaskContext> {
+        &self.context
+    }
+
+    /// Tells queries apart: 16 hexadecimal digits, equal when the same readings must give the same rows.
+    /// Comments and layout do not change it.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+fn plan_stream(
+    session: &SessionContext,
+    parsed: &Parsed,
+    positions: &HashMap<String, usize>,
+    streams: &[Stream],
+) -> Result<Stream, DataflowError> {
+    let query = &parsed.query;
+    let located = |e: DataFusionError| query.located(&e);
+    let input = match parsed.inputs.iter().collect::<Vec<_>>().as_slice() {
+        [(name, _)] => positions.get(*name).copied(),
+        [] => return Err(query.error(1, "the query reads no stream", Some(format!("FROM {READINGS}")))),
+        [_, (name, line), ..] => {
+            let message = format!("a stream reads one other stream, and this query also reads `{name}`");
+            let hint = "chain queries: each file reads the stream of the one before".to_string();
+            return Err(query.error(**line, message, Some(hint)));
+        }
+    };
+    let state = session.state();
+    let plan = block_on(sql::logical_plan(&state, &query.sql)).map_err(located)?;
+    let options = state.config_options();
+    let analyzed = state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(located)?;
+    check(query, &analyzed)?;
+    let optimized = state.optimizer().optimize(analyzed, &state, |_, _| {}).map_err(located)?;
+    let mut stages = Vec::new();
+    cut(session, &optimized, &mut stages).map_err(located)?;
+    let schema = match stages.last() {
+        Some(Stage::Segment(plan)) => plan.schema(),
+        Some(Stage::Window(window)) => Arc::clone(&window.schema),
+        None => return Err(query.error(1, "the query has no step", None)),
+    };
+    let event_time = [WINDOW_TIME, TIMESTAMP]
+        .into_iter()
+        .find(|name| {
+            schema.field_with_name(name).is_ok_and(|f| *f.data_type() == crate::schema::timestamp_type())
+        })
+        .ok_or_else(|| {
+            let hint = format!("select `{WINDOW_TIME}` of a window, or `{TIMESTAMP}`");
+            query.error(1, "the rows of a stream need their event time", Some(hint))
+        })?;
+    if schema.field_with_name(crate::schema::MACHINE_ID).is_err() {
+        return Err(query.error(1, "the rows of a stream need `machine_id`", Some("select it".into())));
+    }
+    let over_readings = input.is_none_or(|i| streams[i].event_time == TIMESTAMP);
+    Ok(Stream { name: Arc::from(query.name.as_str()), input, stages, schema, event_time, over_readings })
+}
+
+/// Cuts a plan at its windows and appends the stages from the source upwards.
+fn cut(session: &SessionContext, plan: &LogicalPlan, stages: &mut Vec<Stage>) -> Result<(), DataFusionError> {
+    let mut window: Option<WindowAggregate> = None;
+    let upper = plan.clone().transform_down(|node| {
+        let found = match &node {
+            LogicalPlan::Extension(extension) => {
+                extension.node.as_any().downcast_ref::<WindowAggregate>().cloned()
+            }
+            _ => None,
+        };
+        let Some(found) = found else { return Ok(Transformed::no(node)) };
+        let input = StageInput { schema: Arc::clone(&found.schema) };
+        window = Some(found);
+        let leaf = LogicalPlan::Extension(Extension { node: Arc::new(input) });
+        Ok(Transformed::new(leaf, true, TreeNodeRecursion::Jump))
+    })?;
+    let state = session.state();
+    if let Some(window) = window {
+        cut(session, &window.input, stages)?;
+        stages.push(Stage::Window(Arc::new(compile_window(&window, state.execution_props())?)));
+    }
+    let upper = upper.data;
+    if !matches!(&upper, LogicalPlan::Extension(e) if e.node.as_any().is::<StageInput>()) {
+        stages.push(Stage::Segment(block_on(physical_plan(&state, &upper))?));
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! From logical nodes to what runs: the extension planner and the compilation of a window.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::{DFSchema, Result};
+use datafusion::execution::context::ExecutionProps;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{
+    LogicalPlan, UserDefinedLogicalNode, physical_planning_context::PhysicalPlanningContext,
+};
+use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+
+use super::exec::{SlotExec, WindowExec};
+use super::node::{StageInput, WindowAggregate};
+use crate::dataflow::accumulate::{Aggregate, TableShape};
+use crate::dataflow::window::WindowPlan;
+
+/// Plans the stock nodes and Coldstream's two.
+#[derive(Debug, Default)]
+pub struct Planner;
+
+#[async_trait]
+impl QueryPlanner for Planner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Windows)])
+            .create_physical_plan(plan, session)
+            .await
+    }
+}
+
+struct Windows;
+
+#[async_trait]
+impl ExtensionPlanner for Windows {
+    async fn plan_extension(
+        &self,
+        _planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        physical_inputs: &[Arc<dyn ExecutionPlan>],
+        session: &dyn Session,
+        _planning_ctx: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        if let (Some(window), [input]) = (node.as_any().downcast_ref::<WindowAggregate>(), physical_inputs) {
+            let plan = compile_window(window, session.execution_props())?;
+            return Ok(Some(Arc::new(WindowExec::new(Arc::clone(input), Arc::new(plan)))));
+        }
+        if let Some(stage) = node.as_any().downcast_ref::<StageInput>() {
+            return Ok(Some(Arc::new(SlotExec::try_new(stage.schema.inner(), None)?)));
+        }
+        Ok(None)
+    }
+}
+
+/// Compiles the expressions of a window against the schema of its input.
+pub fn compile_window(node: &WindowAggregate, props: &ExecutionProps) -> Result<WindowPlan> {
+    let logical: &DFSchema = node.input.schema();
+    let input: &Schema = logical.as_arrow();
+    let context = PhysicalPlanningContext::default();
+    let physical = |expr| create_physical_expr(expr, logical, props, &context);
+
+    let mut inputs: Vec<Arc<dyn PhysicalExpr>> = Vec::new();
+    let mut position = |expr: Arc<dyn PhysicalExpr>| {
+        inputs.iter().position(|known| known == &expr).unwrap_or_else(|| {
+            inputs.push(expr);
+            inputs.len() - 1
+        })
+    };
+    let mut aggregates = Vec::new();
+    for call in &node.aggregates {
+        let lowered = LoweredAggregateBuilder::new(call, logical, input, props, &context).build()?;
+        let order_by = lowered.order_bys.into_iter().map(|sort| sort.expr);
+        let args = lowered.aggregate.expressions().into_iter().chain(order_by).map(&mut position).collect();
+        let filter = lowered.filter.map(&mut position);
+        aggregates.push(Aggregate { expr: lowered.aggregate, args, filter });
+    }
+    let keys = node.keys.iter().map(physical).collect::<Result<Vec<_>>>()?;
+    let key_fields = keys
+        .iter()
+        .enumerate()
+        .map(|(i, key)| Ok(Field::new(format!("key{i}"), key.data_type(input)?, key.nullable(input)?)))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(WindowPlan {
+        spec: node.spec,
+        time: physical(&node.time)?,
+        keys,
+        inputs,
+        shape: Arc::new(TableShape { keys: Arc::new(Schema::new(key_fields)), aggregates }),
+        window_at: node.window_at,
+        schema: Arc::clone(node.schema.inner()),
+    })
+}
+
+/// The physical plan of an optimized logical plan.
+pub async fn physical_plan(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    state.query_planner().create_physical_plan(plan, state).await
+}

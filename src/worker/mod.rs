@@ -1,0 +1,258 @@
+//! The worker: partitions of the consumer group, each a thread around the pure core, and one committer.
+//!
+//! ```text
+//! poll thread ──batches──▶ partition thread: decode, process, live state ──epoch──▶ committer (async)
+//!                            one for each partition                                files, manifest, tables
+//! ```
+//!
+//! A partition hands over an epoch and goes on at once with the next; it waits only if the one before is not
+//! in the store yet. So memory holds two epochs of each partition at most, whatever the store does.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::archive::{Archive, ArchiveError, TableSpec};
+use crate::config::OnQueryChange;
+use crate::dataflow::partition::late_schema;
+use crate::dataflow::{DataflowError, Graph};
+use crate::schema::{DEAD_LETTERS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
+use crate::serve::live::{LiveState, PartitionStatus};
+use crate::source::dead::dead_letter_schema;
+use crate::source::kafka::{Assignee, KafkaSettings, KafkaSource, KafkaSourceError};
+use crate::source::raw::RawBatch;
+
+mod committer;
+pub mod hot;
+mod task;
+
+use committer::{Committer, SealedEpoch};
+use hot::HotRows;
+use task::{Task, TaskContext};
+
+/// What a worker works with.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// The source.
+    pub kafka: KafkaSettings,
+    /// Columns of the readings.
+    pub schema: ReadingSchema,
+    /// How often an epoch is sealed.
+    pub commit_interval: Duration,
+    /// See [`crate::config::DataflowConfig`]; microseconds.
+    pub max_delay: i64,
+    /// Microseconds.
+    pub max_skew: i64,
+    /// Microseconds.
+    pub idle_timeout: i64,
+    /// What to do with a checkpoint of other queries.
+    pub on_query_change: OnQueryChange,
+}
+
+/// Why a worker stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The archive failed.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A query failed.
+    #[error(transparent)]
+    Dataflow(#[from] DataflowError),
+    /// Kafka failed.
+    #[error(transparent)]
+    Kafka(#[from] KafkaSourceError),
+    /// A batch could not be put together.
+    #[error("partition {partition}: {source}")]
+    Arrow {
+        /// The Kafka partition.
+        partition: i32,
+        /// Arrow's reason.
+        source: arrow::error::ArrowError,
+    },
+    /// A thread could not be started or has died.
+    #[error("a thread of the worker failed: {0}")]
+    Thread(String),
+}
+
+impl WorkerError {
+    /// What to do about it, where known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Archive(error) => error.hint(),
+            Self::Dataflow(DataflowError::Fingerprint(_)) => Some(
+                "put the queries and models back as they were, or set `dataflow.on_query_change = \
+                 \"start_empty\"` to go on at the same offset with empty windows"
+                    .into(),
+            ),
+            Self::Dataflow(error) => error.hint(),
+            Self::Kafka(error) => error.hint(),
+            Self::Arrow { .. } | Self::Thread(_) => None,
+        }
+    }
+}
+
+/// The tables of a worker: the source's three and one for each query.
+pub fn table_specs(graph: &Graph) -> Vec<TableSpec> {
+    let spec = |name: &str, schema: SchemaRef, event_time: &str| TableSpec {
+        name: name.into(),
+        schema,
+        event_time: event_time.into(),
+    };
+    let mut specs = vec![
+        spec(READINGS, Arc::clone(graph.source()), TIMESTAMP),
+        spec(DEAD_LETTERS, dead_letter_schema(), TIMESTAMP),
+        spec(LATE_READINGS, late_schema(graph.source()), TIMESTAMP),
+    ];
+    specs.extend(graph.streams().iter().map(|s| spec(&s.name, Arc::clone(&s.schema), s.event_time)));
+    specs
+}
+
+/// A worker: gives its partitions' rows to the archive, the live state and the hot rows.
+pub struct Worker {
+    shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
+}
+
+/// What the threads share.
+pub(crate) struct Shared {
+    settings: WorkerSettings,
+    graph: Arc<Graph>,
+    specs: Vec<TableSpec>,
+    archive: Archive,
+    live: Arc<LiveState>,
+    hot: Arc<HotRows>,
+    runtime: Handle,
+    epochs: mpsc::UnboundedSender<SealedEpoch>,
+    tasks: Mutex<HashMap<i32, Running>>,
+    /// The first error of any thread: it stops the worker.
+    failure: Mutex<Option<WorkerError>>,
+    stop: Arc<AtomicBool>,
+}
+
+struct Running {
+    thread: JoinHandle<()>,
+    high_watermark: Arc<std::sync::atomic::AtomicI64>,
+}
+
+impl Shared {
+    fn fail(&self, error: WorkerError) {
+        tracing::error!("{error}");
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Running>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Worker {
+    /// Prepares the tables. Must be called inside the runtime that is to commit.
+    pub async fn new(
+        settings: WorkerSettings,
+        graph: Arc<Graph>,
+        archive: Archive,
+        live: Arc<LiveState>,
+        hot: Arc<HotRows>,
+    ) -> Result<Self, WorkerError> {
+        let specs = table_specs(&graph);
+        for spec in &specs {
+            archive.ensure_table(spec).await?;
+        }
+        let (epochs, sealed) = mpsc::unbounded_channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let shared = Arc::new(Shared {
+            settings,
+            graph,
+            specs,
+            archive,
+            live,
+            hot,
+            runtime: Handle::current(),
+            epochs,
+            tasks: Mutex::default(),
+            failure: Mutex::default(),
+            stop: Arc::clone(&stop),
+        });
+        tokio::spawn(Committer::new(&shared).run(sealed));
+        Ok(Self { shared, stop })
+    }
+
+    /// Set to stop: the worker then seals a last epoch of each partition and leaves the group.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Joins the group and works until the stop flag is set or something fails. Blocks; not for an async task.
+    pub fn run(&self) -> Result<(), WorkerError> {
+        let assignee = Arc::new(Partitions(Arc::clone(&self.shared)));
+        let source = KafkaSource::connect(&self.shared.settings.kafka, assignee)?;
+        let ended = source.run(&self.stop);
+        let failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(ended?),
+        }
+    }
+}
+
+struct Partitions(Arc<Shared>);
+
+impl Assignee for Partitions {
+    fn assigned(&self, partition: i32, batches: Receiver<RawBatch>) -> Result<Option<i64>, String> {
+        let shared = &self.0;
+        let high_watermark = Arc::new(std::sync::atomic::AtomicI64::new(-1));
+        let context = TaskContext {
+            shared: Arc::clone(shared),
+            partition,
+            high_watermark: Arc::clone(&high_watermark),
+        };
+        let (task, offset) = Task::recover(context).map_err(|error| {
+            let message = error.to_string();
+            shared.fail(error);
+            message
+        })?;
+        tracing::info!(partition, offset, "partition assigned");
+        let name = format!("partition-{partition}");
+        let thread = std::thread::Builder::new().name(name).spawn(move || task.run(&batches));
+        let thread = thread.map_err(|error| error.to_string())?;
+        shared.tasks().insert(partition, Running { thread, high_watermark });
+        Ok(offset)
+    }
+
+    fn revoked(&self, partition: i32) {
+        let running = self.0.tasks().remove(&partition);
+        if let Some(running) = running
+            && running.thread.join().is_err()
+        {
+            self.0.fail(WorkerError::Thread(format!("the thread of partition {partition} panicked")));
+        }
+        self.0.live.remove_partition(partition);
+        self.0.hot.forget(partition);
+        tracing::info!(partition, "partition released");
+    }
+
+    fn high_watermark(&self, partition: i32, offset: i64) {
+        if let Some(running) = self.0.tasks().get(&partition) {
+            running.high_watermark.store(offset, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The state of a partition as the live state shows it.
+pub(crate) fn status(partition: i32, next_offset: i64, high: i64, watermark: Option<i64>, epoch: u64) -> PartitionStatus {
+    PartitionStatus {
+        partition,
+        next_offset,
+        high_watermark: (high >= 0).then_some(high),
+        watermark,
+        epoch,
+    }
+}

@@ -1,0 +1,240 @@
+//! The thread of one partition: a thin shell around the decoder and the core.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use tokio::sync::oneshot;
+
+use super::committer::SealedEpoch;
+use super::{Shared, WorkerError, status};
+use crate::archive::{Epoch, StateBlob};
+use crate::config::OnQueryChange;
+use crate::dataflow::{DataflowError, Outputs, Partition, PartitionState};
+use crate::schema::{DEAD_LETTERS, LATE_READINGS, READINGS};
+use crate::source::decode::Decoder;
+use crate::source::raw::RawBatch;
+
+/// Readings in an epoch beyond which it is sealed before its time, so that memory stays bounded on a backlog.
+const EPOCH_ROWS: usize = 400_000;
+/// How often a silent partition looks at the clock.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What a task belongs to.
+pub(super) struct TaskContext {
+    pub(super) shared: Arc<Shared>,
+    pub(super) partition: i32,
+    /// Newest offset in Kafka; negative while unknown.
+    pub(super) high_watermark: Arc<AtomicI64>,
+}
+
+/// One partition at work.
+pub(super) struct Task {
+    context: TaskContext,
+    decoder: Decoder,
+    core: Partition,
+    /// The epoch being filled.
+    epoch: Epoch,
+    /// Where reading goes on; `None` before the first message ever.
+    next_offset: Option<i64>,
+    /// Rows of the epoch, by table.
+    rows: BTreeMap<String, Vec<RecordBatch>>,
+    readings: usize,
+    changed: bool,
+    /// Ends when the epoch before is in the store.
+    in_flight: Option<oneshot::Receiver<()>>,
+    sealed_at: Instant,
+    /// When the last reading came.
+    heard: Instant,
+}
+
+impl Task {
+    /// Takes up the partition where its newest epoch ends.
+    pub(super) fn recover(context: TaskContext) -> Result<(Self, Option<i64>), WorkerError> {
+        let shared = Arc::clone(&context.shared);
+        let settings = &shared.settings;
+        let recover = shared.archive.recover(&settings.kafka.topic, context.partition);
+        let recovered = shared.runtime.block_on(recover)?;
+        let decoder = Decoder::new(&settings.kafka.topic, &settings.schema, settings.max_skew);
+        let (core, epoch, next_offset) = match recovered {
+            None => (Partition::new(&shared.graph, settings.max_delay)?, Epoch::FIRST, None),
+            Some(found) => {
+                let manifest = found.manifest;
+                let core = if manifest.fingerprint == shared.graph.fingerprint() {
+                    let blobs: Vec<_> = found.state.into_iter().map(|b| (b.name, b.bytes)).collect();
+                    let state = PartitionState::decode(&shared.graph, &blobs)?;
+                    Partition::restore(&shared.graph, settings.max_delay, state)?
+                } else if settings.on_query_change == OnQueryChange::StartEmpty {
+                    tracing::warn!(partition = context.partition, "the queries changed: windows start empty");
+                    Partition::new(&shared.graph, settings.max_delay)?
+                } else {
+                    return Err(DataflowError::Fingerprint(format!(
+                        "partition {}, epoch {}: fingerprint {}, now {}",
+                        context.partition,
+                        manifest.epoch,
+                        manifest.fingerprint,
+                        shared.graph.fingerprint()
+                    ))
+                    .into());
+                };
+                (core, manifest.epoch.next(), Some(manifest.next_offset))
+            }
+        };
+        let task = Self {
+            context,
+            decoder,
+            core,
+            epoch,
+            next_offset,
+            rows: BTreeMap::new(),
+            readings: 0,
+            changed: false,
+            in_flight: None,
+            sealed_at: Instant::now(),
+            heard: Instant::now(),
+        };
+        Ok((task, next_offset))
+    }
+
+    /// Works until the queue ends; the last epoch is in the store when this returns.
+    pub(super) fn run(mut self, batches: &Receiver<RawBatch>) {
+        if let Err(error) = self.work(batches) {
+            self.context.shared.fail(error);
+        }
+    }
+
+    fn work(&mut self, batches: &Receiver<RawBatch>) -> Result<(), WorkerError> {
+        let interval = self.context.shared.settings.commit_interval;
+        loop {
+            match batches.recv_timeout(TICK) {
+                Ok(raw) => self.take(&raw)?,
+                Err(RecvTimeoutError::Timeout) => self.idle()?,
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.readings >= EPOCH_ROWS || self.sealed_at.elapsed() >= interval {
+                self.seal()?;
+            }
+        }
+        self.seal()?;
+        self.wait_for_store();
+        Ok(())
+    }
+
+    fn take(&mut self, raw: &RawBatch) -> Result<(), WorkerError> {
+        let partition = self.context.partition;
+        let arrow = |source| WorkerError::Arrow { partition, source };
+        let decoded = self.decoder.decode(partition, raw).map_err(arrow)?;
+        if decoded.readings.num_rows() > 0 {
+            self.heard = Instant::now();
+            self.readings += decoded.readings.num_rows();
+            let outputs = self.core.process(&decoded.readings)?;
+            self.add(READINGS, decoded.readings);
+            self.add_outputs(outputs);
+        }
+        if let Some(dead) = decoded.dead {
+            self.readings += dead.num_rows();
+            let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+            for reason in decoded.reasons {
+                *counts.entry(reason.as_str()).or_default() += 1;
+            }
+            for (reason, count) in counts {
+                self.context.shared.live.dead_letters(reason, count);
+            }
+            self.add(DEAD_LETTERS, dead);
+        }
+        self.next_offset = raw.next_offset().or(self.next_offset);
+        self.changed = true;
+        self.tell();
+        Ok(())
+    }
+
+    /// After a long silence event time goes on as the wall clock does: windows that hold readings then close. The
+    /// watermark that this gives is part of the next epoch, so a restart does not take it back.
+    fn idle(&mut self) -> Result<(), WorkerError> {
+        let silent = i64::try_from(self.heard.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let settings = &self.context.shared.settings;
+        let Some(newest) = self.core.newest() else { return Ok(()) };
+        if silent < settings.idle_timeout {
+            return Ok(());
+        }
+        let outputs = self.core.advance(newest.saturating_add(silent) - settings.max_delay)?;
+        // An advance that closes no window needs no epoch: it follows again from the silence.
+        self.changed |= !outputs.streams.is_empty();
+        self.add_outputs(outputs);
+        self.tell();
+        Ok(())
+    }
+
+    fn add_outputs(&mut self, outputs: Outputs) {
+        let shared = Arc::clone(&self.context.shared);
+        for (position, batch) in outputs.streams {
+            self.add(&shared.graph.streams()[position].name, batch);
+        }
+        if let Some(late) = outputs.late {
+            shared.live.late_readings("all", late.num_rows() as u64);
+            self.add(LATE_READINGS, late);
+        }
+    }
+
+    fn add(&mut self, table: &str, batch: RecordBatch) {
+        if batch.num_rows() == 0 {
+            return;
+        }
+        let shared = &self.context.shared;
+        if table != DEAD_LETTERS && table != LATE_READINGS {
+            shared.live.update(table, &batch);
+        }
+        shared.hot.add(table, self.context.partition, self.epoch, batch.clone());
+        self.rows.entry(table.to_string()).or_default().push(batch);
+    }
+
+    fn tell(&self) {
+        let high = self.context.high_watermark.load(Ordering::Relaxed);
+        self.context.shared.live.set_partition(status(
+            self.context.partition,
+            self.next_offset.unwrap_or_default(),
+            high,
+            self.core.watermark(),
+            self.epoch.0.saturating_sub(1),
+        ));
+    }
+
+    /// Seals the epoch and hands it to the committer.
+    fn seal(&mut self) -> Result<(), WorkerError> {
+        self.sealed_at = Instant::now();
+        let (true, Some(next_offset)) = (self.changed, self.next_offset) else { return Ok(()) };
+        self.wait_for_store();
+        let shared = &self.context.shared;
+        let blobs = self.core.state()?.encode(&shared.graph)?;
+        let (stored, in_flight) = oneshot::channel();
+        let sealed = SealedEpoch {
+            partition: self.context.partition,
+            epoch: self.epoch,
+            next_offset,
+            watermark: self.core.watermark(),
+            rows: std::mem::take(&mut self.rows),
+            state: blobs.into_iter().map(|(name, bytes)| StateBlob { name, bytes }).collect(),
+            stored,
+        };
+        if shared.epochs.send(sealed).is_err() {
+            return Err(WorkerError::Thread("the committer has ended".into()));
+        }
+        self.in_flight = Some(in_flight);
+        self.epoch = self.epoch.next();
+        self.readings = 0;
+        self.changed = false;
+        Ok(())
+    }
+
+    /// Waits until the epoch before is stored. If it never will be, the committer has said why.
+    fn wait_for_store(&mut self) {
+        if let Some(in_flight) = self.in_flight.take()
+            && in_flight.blocking_recv().is_err()
+        {
+            tracing::debug!(partition = self.context.partition, "the epoch before was not stored");
+        }
+    }
+}
