@@ -297,3 +297,6 @@ fn joined(batches: &[RecordBatch]) -> Result<Option<RecordBatch>, DataflowError>
         [first, ..] => Ok(Some(concat_batches(&first.schema(), batches)?)),
     }
 }
+
+#[cfg(test)]
+mod tests;
