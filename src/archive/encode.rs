@@ -118,9 +118,9 @@ impl Layout {
             .ok_or_else(|| self.misfit(format!("column `{}` is no timestamp", self.event_time)))?;
         if times.null_count() == 0
             && let (Some(min), Some(max)) = (arrow::compute::min(times), arrow::compute::max(times))
-            && day_of(min) == day_of(max)
+            && let Some(day) = day_of(min).filter(|day| Some(*day) == day_of(max))
         {
-            return Ok(vec![(day_of(min), batch.clone())]);
+            return Ok(vec![(Some(day), batch.clone())]);
         }
         let mut rows: BTreeMap<Option<i32>, Vec<u32>> = BTreeMap::new();
         for (row, time) in (0u32..).zip(times) {

@@ -82,12 +82,7 @@ impl Table {
     }
 
     fn failed(&self, error: DeltaTableError) -> ArchiveError {
-        match error {
-            DeltaTableError::NotATable(_) => {
-                ArchiveError::NoTable { table: self.name.clone(), url: self.archive.clone() }
-            }
-            error => ArchiveError::delta(&self.name, error),
-        }
+        ArchiveError::delta(&self.name, error)
     }
 
     /// The table as of the newest commit.
@@ -109,8 +104,16 @@ impl Table {
 
     async fn load(&self) -> Result<Opened, ArchiveError> {
         let mut delta = DeltaTable::new(self.log_store.clone());
-        Box::pin(delta.load()).await.map_err(|e| self.failed(e))?;
-        Ok(Opened { delta, txns: HashMap::new() })
+        match Box::pin(delta.load()).await {
+            Ok(()) => Ok(Opened { delta, txns: HashMap::new() }),
+            // Each kind of store has its own error for a table that is not there.
+            Err(error) => match self.log_store.is_delta_table_location().await {
+                Ok(false) => {
+                    Err(ArchiveError::NoTable { table: self.name.clone(), url: self.archive.clone() })
+                }
+                _ => Err(self.failed(error)),
+            },
+        }
     }
 
     /// Makes the table, or widens it so that it takes rows of `spec`.
