@@ -188,7 +188,18 @@ fn root_cause(error: &dyn Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string().lines().next().unwrap_or_default().to_owned()
+    readable(&cause.to_string())
+}
+
+/// An S3 server answers with XML, of which the message is for people.
+fn readable(cause: &str) -> String {
+    let message = cause.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>"));
+    let text = match (message, cause.split_once(": <")) {
+        (Some((message, _)), _) => message,
+        (None, Some((status, _))) => status,
+        (None, None) => cause,
+    };
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

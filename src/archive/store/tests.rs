@@ -70,3 +70,14 @@ fn options_are_read_from_toml_and_hide_the_secret() {
     assert!(toml::from_str::<StoreOptions>("endpont = 'x'").is_err());
     assert!(!format!("{:?}", options()).contains("hidden"));
 }
+
+#[test]
+fn the_answer_of_a_server_is_one_readable_line() {
+    let xml = "Server returned non-2xx status code: 403 Forbidden: <?xml version=\"1.0\"?>\n<Error>";
+    assert_eq!(
+        readable(&format!("{xml}<Code>AccessDenied</Code><Message>Access Denied.</Message></Error>")),
+        "Access Denied."
+    );
+    assert_eq!(readable(xml), "Server returned non-2xx status code: 403 Forbidden");
+    assert_eq!(readable("Connection refused (os error 111)\nmore"), "Connection refused (os error 111)");
+}
