@@ -69,9 +69,16 @@ impl<'a> Chain<'a> {
 
     /// Reads manifests, oldest first.
     pub(super) async fn read(&self, listing: &Listing) -> Result<Vec<EpochManifest>, ArchiveError> {
-        let reads: Vec<_> = listing.manifests.values().map(|path| self.read_stored(path)).collect();
-        let stored: Vec<Stored> = stream::iter(reads).buffered(PARALLEL).try_collect().await?;
-        Ok(stored.into_iter().map(|stored| stored.manifest).collect())
+        let reads = listing.manifests.iter().map(async |(epoch, path)| {
+            let manifest = self.read_stored(path).await?.manifest;
+            if manifest.epoch == *epoch {
+                return Ok(manifest);
+            }
+            let reason = format!("it says that it is epoch {}", manifest.epoch);
+            Err(ArchiveError::Corrupt { path: path.clone(), reason })
+        });
+        let reads: Vec<_> = reads.collect();
+        stream::iter(reads).buffered(PARALLEL).try_collect().await
     }
 
     async fn read_stored(&self, path: &Path) -> Result<Stored, ArchiveError> {

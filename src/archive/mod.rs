@@ -279,7 +279,7 @@ impl Archive {
             }
         };
         lock(&self.inner.committed).insert((topic.to_owned(), partition), newest);
-        let Some(manifest) = manifests.pop().filter(|manifest| manifest.epoch == newest) else {
+        let Some(manifest) = manifests.pop() else {
             return Ok(None);
         };
         let state = chain.state(&manifest).await?;

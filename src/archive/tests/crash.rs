@@ -143,6 +143,11 @@ async fn a_broken_chain_names_the_object() {
     std::fs::write(path(".state"), "seal").unwrap();
     let error = fixture.archive.recover(TOPIC, 0).await.unwrap_err().to_string();
     assert!(error.ends_with(".state: 4 bytes instead of 6"), "{error}");
+    let renamed = folder.join("00000000000000000002.json");
+    std::fs::copy(path(".json"), &renamed).unwrap();
+    let error = fixture.archive.recover(TOPIC, 0).await.unwrap_err().to_string();
+    assert!(error.ends_with("2.json: it says that it is epoch 1"), "{error}");
+    std::fs::remove_file(renamed).unwrap();
     std::fs::write(path(".json"), r#"{"format":2}"#).unwrap();
     let error = fixture.archive.recover(TOPIC, 0).await.unwrap_err().to_string();
     assert!(error.ends_with(".json: format 2 is not known to this version"), "{error}");
