@@ -5,5 +5,6 @@
 //! I/O is a thin shell around it.
 
 pub mod dataflow;
+pub mod archive;
 pub mod schema;
 pub mod source;

@@ -1,0 +1,210 @@
+//! The checkpoint chain of a partition in the store: the I/O around [`epoch`](super::epoch).
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, path::Path};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    epoch::{ChainFile, Epoch, EpochManifest, MANIFEST_FORMAT, StateBlob, StateRef},
+    epoch::{chain_path, manifest_file, state_file},
+    error::ArchiveError,
+};
+
+/// Requests of one operation that are under way at a time.
+pub(super) const PARALLEL: usize = 8;
+/// How often a refused create is tried again when nothing is there that could have refused it.
+const CREATE_ATTEMPTS: usize = 5;
+
+/// A manifest as it lies in the store.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    /// Unique for each attempt, so that a writer recognises its own manifest when the answer to its create
+    /// was lost and the repeated request found it there.
+    nonce: uuid::Uuid,
+    #[serde(flatten)]
+    manifest: EpochManifest,
+}
+
+/// The chain of one partition.
+pub(super) struct Chain<'a> {
+    store: &'a dyn ObjectStore,
+    folder: Path,
+}
+
+/// The files of a chain's folder, by epoch.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) manifests: BTreeMap<Epoch, Path>,
+    pub(super) state: BTreeMap<Epoch, Vec<Path>>,
+}
+
+impl<'a> Chain<'a> {
+    pub(super) fn new(store: &'a dyn ObjectStore, topic: &str, partition: i32) -> Self {
+        Self { store, folder: chain_path(topic, partition) }
+    }
+
+    fn path(&self, file: &str) -> Path {
+        self.folder.clone().join(file)
+    }
+
+    /// Everything in the folder.
+    pub(super) async fn list(&self) -> Result<Listing, ArchiveError> {
+        let mut listing = Listing::default();
+        let mut objects = self.store.list(Some(&self.folder));
+        while let Some(object) = objects.next().await {
+            let path = object.map_err(|e| ArchiveError::store(&self.folder, e))?.location;
+            match path.filename().and_then(ChainFile::parse) {
+                Some(ChainFile::Manifest(epoch)) => {
+                    listing.manifests.insert(epoch, path);
+                }
+                Some(ChainFile::State(epoch)) => listing.state.entry(epoch).or_default().push(path),
+                None => {}
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Reads manifests, oldest first.
+    pub(super) async fn read(&self, listing: &Listing) -> Result<Vec<EpochManifest>, ArchiveError> {
+        let reads = listing.manifests.iter().map(async |(epoch, path)| {
+            let manifest = self.read_stored(path).await?.manifest;
+            if manifest.epoch == *epoch {
+                return Ok(manifest);
+            }
+            let reason = format!("it says that it is epoch {}", manifest.epoch);
+            Err(ArchiveError::Corrupt { path: path.clone(), reason })
+        });
+        let reads: Vec<_> = reads.collect();
+        stream::iter(reads).buffered(PARALLEL).try_collect().await
+    }
+
+    async fn read_stored(&self, path: &Path) -> Result<Stored, ArchiveError> {
+        /// Read before the rest, which another format may hold differently.
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let corrupt = |reason: String| ArchiveError::Corrupt { path: path.clone(), reason };
+        let bytes = self.bytes(path).await?;
+        let format: Format = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
+        if format.format != MANIFEST_FORMAT {
+            return Err(corrupt(format!("format {} is not known to this version", format.format)));
+        }
+        serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))
+    }
+
+    async fn bytes(&self, path: &Path) -> Result<Bytes, ArchiveError> {
+        let result = self.store.get(path).await.map_err(|e| ArchiveError::store(path, e))?;
+        result.bytes().await.map_err(|e| ArchiveError::store(path, e))
+    }
+
+    /// Makes the epoch exist.
+    pub(super) async fn create(
+        &self,
+        manifest: &EpochManifest,
+        state: Vec<StateBlob>,
+    ) -> Result<(), ArchiveError> {
+        let (state, ()) =
+            futures::future::try_join(self.put_state(manifest.epoch, state), self.check_owner(manifest))
+                .await?;
+        let stored =
+            Stored { nonce: uuid::Uuid::new_v4(), manifest: EpochManifest { state, ..manifest.clone() } };
+        let path = self.path(&manifest_file(manifest.epoch));
+        let corrupt =
+            |e: serde_json::Error| ArchiveError::Corrupt { path: path.clone(), reason: e.to_string() };
+        let bytes = Bytes::from(serde_json::to_vec(&stored).map_err(corrupt)?);
+        for _ in 0..CREATE_ATTEMPTS {
+            let created = self.store.put_opts(&path, bytes.clone().into(), PutMode::Create.into()).await;
+            match created {
+                Ok(_) => return Ok(()),
+                Err(StoreError::AlreadyExists { .. }) => {}
+                Err(e) => return Err(ArchiveError::store(&path, e)),
+            }
+            match self.read_stored(&path).await {
+                Ok(found) if found.nonce == stored.nonce => return Ok(()),
+                Ok(_) => return Err(fenced(manifest)),
+                // Refused, yet nothing is there: a store answers so while the folder changes. Try again.
+                Err(ArchiveError::Store { source: StoreError::NotFound { .. }, .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Err(fenced(manifest))
+    }
+
+    /// An owner's last epoch is the newest of the chain, so it is still there. Only a worker that lost the
+    /// partition long ago finds it deleted, and could create its next one in the gap.
+    async fn check_owner(&self, manifest: &EpochManifest) -> Result<(), ArchiveError> {
+        if let Some(last) = manifest.epoch.0.checked_sub(1) {
+            let path = self.path(&manifest_file(Epoch(last)));
+            match self.store.head(&path).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(e) => return Err(ArchiveError::store(&path, e)),
+            }
+        }
+        if self.list().await?.manifests.is_empty() { Ok(()) } else { Err(fenced(manifest)) }
+    }
+
+    async fn put_state(&self, epoch: Epoch, blobs: Vec<StateBlob>) -> Result<Vec<StateRef>, ArchiveError> {
+        let puts = blobs.into_iter().map(async |blob| {
+            let file = state_file(epoch);
+            let path = self.path(&file);
+            let size = blob.bytes.len() as u64;
+            self.store.put(&path, blob.bytes.into()).await.map_err(|e| ArchiveError::store(&path, e))?;
+            Ok(StateRef { name: blob.name, file, size })
+        });
+        let puts: Vec<_> = puts.collect();
+        stream::iter(puts).buffered(PARALLEL).try_collect().await
+    }
+
+    /// Reads the state of an epoch.
+    pub(super) async fn state(&self, manifest: &EpochManifest) -> Result<Vec<StateBlob>, ArchiveError> {
+        let reads = manifest.state.iter().map(async |state| {
+            let path = self.path(&state.file);
+            let bytes = self.bytes(&path).await?;
+            if bytes.len() as u64 != state.size {
+                let reason = format!("{} bytes instead of {}", bytes.len(), state.size);
+                return Err(ArchiveError::Corrupt { path, reason });
+            }
+            Ok(StateBlob { name: state.name.clone(), bytes })
+        });
+        let reads: Vec<_> = reads.collect();
+        stream::iter(reads).buffered(PARALLEL).try_collect().await
+    }
+
+    /// Deletes every manifest and state older than the newest `keep` epochs up to `committed`. The newest
+    /// manifest stays in any case.
+    pub(super) async fn prune(&self, committed: Epoch, keep: usize) -> Result<(), ArchiveError> {
+        let listing = self.list().await?;
+        let oldest = listing.manifests.range(..=committed).rev().nth(keep.max(1) - 1);
+        let Some((&oldest, _)) = oldest else {
+            return Ok(());
+        };
+        // Manifests go first, the oldest before the others: what is left is a chain at every moment.
+        for path in listing.manifests.range(..oldest).map(|(_, path)| path) {
+            self.delete(path).await?;
+        }
+        for path in listing.state.range(..oldest).flat_map(|(_, paths)| paths) {
+            self.delete(path).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, path: &Path) -> Result<(), ArchiveError> {
+        match self.store.delete(path).await {
+            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(e) => Err(ArchiveError::store(path, e)),
+        }
+    }
+}
+
+fn fenced(manifest: &EpochManifest) -> ArchiveError {
+    ArchiveError::Fenced {
+        topic: manifest.topic.clone(),
+        partition: manifest.partition,
+        epoch: manifest.epoch,
+    }
+}
