@@ -17,6 +17,7 @@ pub mod file;
 pub mod metrics;
 pub mod registry;
 pub mod score;
+pub mod sql;
 pub mod train;
 
 pub use file::{Algorithm, Card, Feature, ModelFile};
