@@ -6,5 +6,7 @@
 
 pub mod dataflow;
 pub mod archive;
+pub mod cli;
+pub mod model;
 pub mod schema;
 pub mod source;

@@ -1,0 +1,3 @@
+//! The commands: one small file each, arguments and output, no logic.
+
+pub mod train;

@@ -1,0 +1,171 @@
+//! `coldstream train`: a training query over an archive or a folder of tables becomes a model file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::SessionContext;
+
+use crate::model::ModelFile;
+use crate::model::file::{FileError, Part};
+use crate::model::sql::BindError;
+use crate::model::train::{self as trainer, AlgorithmKind, TrainOptions};
+
+#[cfg(test)]
+mod tests;
+
+/// Train a model on a SQL query and write it with its card
+///
+/// The query is one SELECT. Its numeric columns, other than the label and `machine_id`, become the features;
+/// columns of another type are ignored. A quarter of the machines is held out to test the model. The same
+/// data gives the same file, byte for byte.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Example:\n  coldstream train --query queries/training/failure.sql --label failure \\\n    \
+    --input data/training --out models/failure.json"
+)]
+pub struct TrainArgs {
+    /// The training query: a file with one SELECT that gives `machine_id`, the label and the features
+    #[arg(long, value_name = "FILE")]
+    pub query: PathBuf,
+    /// The label column: boolean, or 0 and 1; rows where it is NULL are left out
+    #[arg(long, value_name = "COLUMN")]
+    pub label: String,
+    /// The algorithm
+    #[arg(long, value_enum, default_value = "logistic")]
+    pub algorithm: AlgorithmKind,
+    /// The archive whose tables the query reads
+    #[arg(long, value_name = "URL", required_unless_present = "input", conflicts_with = "input")]
+    pub archive: Option<String>,
+    /// A file or a folder of tables the query reads, as `backtest --out` and `simulate --faults` write them
+    #[arg(long, value_name = "PATH")]
+    pub input: Option<PathBuf>,
+    /// The model file to write; one that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Name of the model in SQL [default: the name of --out without its ending]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Weight of the L2 penalty against the log-loss summed over the rows; 0 for none
+    #[arg(long, default_value_t = 1.0)]
+    pub alpha: f64,
+    /// What the data is, for the model's card [default: the last part of --archive or --input]
+    #[arg(long, value_name = "TEXT")]
+    pub data: Option<String>,
+}
+
+/// Why `train` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The query file cannot be read.
+    #[error("training query {}: {source}", path.display())]
+    Query {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The query cannot be planned or run.
+    #[error("training query {}: {}", path.display(), one_line(source))]
+    Sql {
+        /// The file.
+        path: PathBuf,
+        /// What DataFusion says.
+        source: Box<DataFusionError>,
+    },
+    /// The rows give no model.
+    #[error(transparent)]
+    Train(#[from] trainer::TrainError),
+    /// The model cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl TrainError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Query { .. } => Some("training queries are in queries/training".into()),
+            Self::Sql { source, .. } => BindError::find(source).and_then(BindError::hint),
+            Self::Train(error) => error.hint(),
+            Self::File(error) => error.hint(),
+        }
+    }
+}
+
+/// The cause at the bottom of a DataFusion error, in one line.
+fn one_line(error: &DataFusionError) -> String {
+    let cause = match BindError::find(error) {
+        Some(cause) => cause.to_string(),
+        None => error.find_root().strip_backtrace(),
+    };
+    cause.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Runs the training query in `ctx`, where the tables of the archive or of the input are registered, trains,
+/// writes the model file and prints a summary.
+pub async fn train(ctx: &SessionContext, args: &TrainArgs) -> Result<ModelFile, TrainError> {
+    let query = std::fs::read_to_string(&args.query)
+        .map_err(|source| TrainError::Query { path: args.query.clone(), source })?;
+    let sql_error = |source| TrainError::Sql { path: args.query.clone(), source: Box::new(source) };
+    // A training query reads; it creates and changes nothing.
+    let read_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = ctx.sql_with_options(&query, read_only).await.map_err(sql_error)?;
+    let rows = frame.collect().await.map_err(sql_error)?;
+    let options = TrainOptions {
+        name: args.name.clone().unwrap_or_else(|| stem(&args.out)),
+        label: args.label.clone(),
+        query,
+        data: args.data.clone().unwrap_or_else(|| source(args)),
+        algorithm: args.algorithm,
+        alpha: args.alpha,
+    };
+    let model = trainer::train(&rows, &options)?;
+    model.save(&args.out)?;
+    println!("{}", summary(&model, &args.out));
+    Ok(model)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The last part of the data's address: the whole of it would put one machine's folders into the file.
+fn source(args: &TrainArgs) -> String {
+    let address = match (&args.archive, &args.input) {
+        (Some(url), _) => url.clone(),
+        (None, Some(path)) => path.to_string_lossy().into_owned(),
+        (None, None) => String::new(),
+    };
+    address.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// Head of the summary's table, above its rows of one part each.
+const SUMMARY_HEAD: &str =
+    "            machines       rows  positives  log-loss   Brier  ROC-AUC  PR-AUC  accuracy";
+
+/// The model and its quality as a small table.
+fn summary(model: &ModelFile, path: &Path) -> String {
+    let card = model.card();
+    let (name, version, features) = (model.name(), model.version(), model.features().len());
+    let mut text =
+        format!("model {name} {version}: {features} features, label `{}`\n\n{SUMMARY_HEAD}\n", card.label);
+    for (name, part) in [("training", &card.training), ("held out", &card.held_out)] {
+        let Part { machines, rows, positives, metrics } = part;
+        text.push_str(&format!(
+            "{name:<10}{machines:>10}{rows:>11}{positives:>11}{:>10.4}{:>8.4}{:>9.4}{:>8.4}{:>10.4}\n",
+            metrics.log_loss, metrics.brier, metrics.roc_auc, metrics.pr_auc, metrics.accuracy,
+        ));
+    }
+    let left_out = card.rows_without_label + card.rows_without_feature;
+    if left_out > 0 {
+        text.push_str(&format!(
+            "\nleft out: {} rows without label, {} without a feature\n",
+            card.rows_without_label, card.rows_without_feature
+        ));
+    }
+    text.push_str(&format!("\nwritten to {}", path.display()));
+    text
+}

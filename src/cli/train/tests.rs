@@ -1,0 +1,141 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, StringArray, TimestampMicrosecondArray};
+use arrow::record_batch::RecordBatch;
+use clap::{Args as _, Command, FromArgMatches};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+use super::*;
+
+const SECOND: i64 = 1_000_000;
+
+fn parse(args: &[&str]) -> Result<TrainArgs, clap::Error> {
+    let command = TrainArgs::augment_args(Command::new("train"));
+    command.try_get_matches_from(args).and_then(|matches| TrainArgs::from_arg_matches(&matches))
+}
+
+fn times(seconds: Vec<Option<i64>>) -> ArrayRef {
+    let micros = seconds.into_iter().map(|at| at.map(|at| at * SECOND)).collect::<Vec<_>>();
+    Arc::new(TimestampMicrosecondArray::from(micros).with_timezone("UTC"))
+}
+
+/// The columns `failure.sql` reads, and two it does not.
+const SENSORS: [&str; 12] = [
+    "temp_evaporator_avg",
+    "temp_condenser_avg",
+    "temp_difference",
+    "pressure_ratio",
+    "superheat_avg",
+    "subcooling_avg",
+    "compressor_current_avg",
+    "vibration_avg",
+    "superheat_stddev",
+    "pressure_low_stddev",
+    "vibration_stddev",
+    "samples",
+];
+
+/// 8 machines with 30 windows of 60 s every 10 s, the first ending at second 60. Machines 1 to 4 are sick:
+/// 1 from second 100 to 200, 2 twice at the same time, 3 and 4 from second 250 without end.
+fn context() -> SessionContext {
+    let (machines, windows) = (8, 30);
+    let rows = machines * windows;
+    let mut rng = Pcg64::seed_from_u64(5);
+    let ends: Vec<i64> = (0..rows).map(|row| 60 + 10 * (row % windows) as i64).collect();
+    let mut columns: Vec<(String, ArrayRef)> = vec![
+        (
+            "machine_id".into(),
+            Arc::new(StringArray::from_iter_values((0..rows).map(|row| (row / windows + 1).to_string()))),
+        ),
+        ("window_start".into(), times(ends.iter().map(|end| Some(end - 60)).collect())),
+        ("window_end".into(), times(ends.into_iter().map(Some).collect())),
+    ];
+    for sensor in SENSORS {
+        let values: Vec<f64> = (0..rows).map(|_| rng.random()).collect();
+        columns.push((sensor.into(), Arc::new(Float64Array::from(values))));
+    }
+    let faults: Vec<(&str, ArrayRef)> = vec![
+        ("machine_id", Arc::new(StringArray::from(vec!["1", "2", "2", "3", "4"]))),
+        ("fault", Arc::new(StringArray::from(vec!["leak", "leak", "fan", "fan", "fan"]))),
+        ("onset", times([100, 100, 100, 250, 250].map(Some).to_vec())),
+        ("failure", times(vec![Some(200), Some(150), Some(200), None, None])),
+    ];
+    let context = SessionContext::new();
+    context.register_batch("features", RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    context
+        .register_batch(
+            "faults",
+            RecordBatch::try_from_iter_with_nullable(
+                faults.into_iter().map(|(name, column)| (name, column, true)),
+            )
+            .unwrap(),
+        )
+        .unwrap();
+    context
+}
+
+fn args(query: &Path, out: &Path) -> TrainArgs {
+    let (query, out) = (query.to_str().unwrap(), out.to_str().unwrap());
+    parse(&["train", "--query", query, "--label", "failure", "--input", "some/where/sim/", "--out", out])
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_shipped_query_labels_windows_and_trains() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("failure.json");
+    let query = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/training/failure.sql");
+    let model = train(&context(), &args(&query, &out)).await.unwrap();
+    assert_eq!(ModelFile::load(&out).unwrap(), model);
+
+    let card = model.card();
+    assert_eq!((model.name(), card.data.as_str(), card.machines), ("failure", "sim", 8));
+    // Machines 1 and 2: windows that end at 100, 110, …, 200; each once, though machine 2 has two faults.
+    // Machines 3 and 4: windows that end at 250, 260, …, 350.
+    assert_eq!(card.positives, 4 * 11);
+    // The repair at 200 is inside the windows that end at 210, …, 250 and start before it.
+    assert_eq!(card.rows_without_label, 2 * 5);
+    assert_eq!(card.rows, 240 - 10);
+    let features: Vec<&str> = model.features().iter().map(|feature| feature.name.as_str()).collect();
+    let wanted: Vec<&str> =
+        SENSORS.into_iter().filter(|name| !["temp_difference", "samples"].contains(name)).collect();
+    assert_eq!(features, wanted);
+
+    let text = summary(&model, &out);
+    assert!(text.contains(model.version()) && text.contains("held out"), "{text}");
+    assert!(text.contains("left out: 10 rows without label"), "{text}");
+}
+
+#[tokio::test]
+async fn errors_are_one_line_that_names_the_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("failure.json");
+    let error = train(&context(), &args(Path::new("no/such.sql"), &out)).await.unwrap_err();
+    assert!(error.to_string().starts_with("training query no/such.sql: "), "{error}");
+    assert!(error.hint().is_some());
+
+    let query = folder.path().join("q.sql");
+    for (sql, wanted) in [
+        ("SELECT nonsense FROM features", "nonsense"),
+        ("DROP TABLE features", "DDL not supported"),
+        ("SELECT", "SQL error"),
+    ] {
+        std::fs::write(&query, sql).unwrap();
+        let error = train(&context(), &args(&query, &out)).await.unwrap_err().to_string();
+        assert!(error.contains("q.sql") && error.contains(wanted), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    assert!(!out.exists());
+}
+
+#[test]
+fn one_source_of_data_is_needed_and_no_more() {
+    let base = ["train", "--query", "q.sql", "--label", "failure", "--out", "models/m.json"];
+    assert!(parse(&base).is_err());
+    assert!(parse(&[&base[..], &["--input", "a", "--archive", "file:///b"]].concat()).is_err());
+    let args = parse(&[&base[..], &["--archive", "s3://bucket/plants"]].concat()).unwrap();
+    assert_eq!(source(&args), "plants");
+    assert_eq!(args.alpha, 1.0);
+    assert_eq!(stem(&args.out), "m");
+}

@@ -1,0 +1,40 @@
+//! A small model for the tests of this module.
+
+use super::file::{Algorithm, Card, Feature, ModelFile, Part};
+use super::metrics::Metrics;
+
+/// The card of no real training.
+pub(crate) fn card() -> Card {
+    let metrics = Metrics { log_loss: 0.2, brier: 0.05, roc_auc: 0.9, pr_auc: 0.8, accuracy: 0.95 };
+    Card {
+        label: "failure".into(),
+        data: "made up".into(),
+        query: "SELECT 1".into(),
+        query_sha: "00".into(),
+        alpha: 1.0,
+        machines: 8,
+        rows: 80,
+        positives: 20,
+        rows_without_label: 0,
+        rows_without_feature: 3,
+        split: "by machine".into(),
+        training: Part { machines: 6, rows: 60, positives: 15, metrics },
+        held_out: Part { machines: 2, rows: 20, positives: 5, metrics },
+    }
+}
+
+/// A logistic model; each feature is (name, mean, scale, coefficient).
+pub(crate) fn model(name: &str, intercept: f64, features: &[(&str, f64, f64, f64)]) -> ModelFile {
+    let algorithm = Algorithm::Logistic {
+        intercept,
+        coefficients: features.iter().map(|&(_, _, _, coefficient)| coefficient).collect(),
+    };
+    let features =
+        features.iter().map(|&(name, mean, scale, _)| Feature { name: name.into(), mean, scale }).collect();
+    ModelFile::new(name, algorithm, features, card()).unwrap()
+}
+
+/// `failure`: superheat and vibration.
+pub(crate) fn failure() -> ModelFile {
+    model("failure", -1.5, &[("superheat_avg", 8.0, 2.0, 0.75), ("vibration_avg", 0.02, 0.005, 1.25)])
+}
