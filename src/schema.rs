@@ -121,7 +121,8 @@ impl ReadingSchema {
             if !plain {
                 return Err(SchemaError::BadName(column.name.clone()));
             }
-            if reserved.contains(&column.name.as_str()) || schema.columns.iter().any(|c| c.name == column.name)
+            if reserved.contains(&column.name.as_str())
+                || schema.columns.iter().any(|c| c.name == column.name)
             {
                 return Err(SchemaError::Taken(column.name.clone()));
             }

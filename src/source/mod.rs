@@ -1,3 +1,6 @@
 //! Where readings come from: Kafka, files, the simulator; decoding; dead letters.
 
+pub mod files;
+pub mod mapping;
+pub mod produce;
 pub mod raw;

@@ -1,0 +1,4 @@
+//! The commands: one small file each, arguments and output, no logic.
+
+pub mod ingest;
+pub mod simulate;
