@@ -19,6 +19,8 @@ const DEFROST: f64 = 900.0;
 const HEATER: f64 = 2.0;
 /// Condensation is kept above this temperature in winter, °C.
 const HEAD_FLOOR: f64 = 25.0;
+/// Displacement of a machine of 8 kW, m³/s.
+const NOMINAL_DISPLACEMENT: f64 = 0.007_0;
 /// Electrical power that becomes shaft power.
 const MOTOR: f64 = 0.88;
 /// kW per ampere of a three-phase motor at 400 V and a power factor of 0.82.
@@ -46,10 +48,12 @@ impl Build {
     /// Machines differ by up to 15 % in size, as real ones of one type do.
     fn new(stream: &mut Stream) -> Self {
         let mut size = |nominal: f64| nominal * stream.between(0.85, 1.15);
-        let displacement = size(0.0070);
+        let displacement = size(NOMINAL_DISPLACEMENT);
         let (evaporator, condenser) = (size(0.70), size(0.85));
         let (superheat, subcooling) = (size(8.0), size(5.0));
-        let (vibration, load) = (size(0.020), size(4.0));
+        // Whoever planned the room chose a machine that fits its load.
+        let load = size(4.8) * displacement / NOMINAL_DISPLACEMENT;
+        let vibration = size(0.020);
         let defrost_interval = size(8.0 * 3_600.0);
         let set_point = stream.between(0.0, 3.0);
         let ambient = stream.between(20.0, 24.0);
@@ -97,7 +101,8 @@ pub(super) struct Plant {
 }
 
 impl Plant {
-    /// Plant number `machine` at `start`, after a quarter of an hour of running in.
+    /// Plant number `machine` at `start`, run in for up to an hour, so that the machines of a fleet do not
+    /// switch together.
     pub(super) fn new(seed: u64, machine: u32, start: i64) -> Self {
         let mut stream = Stream::new(seed, machine, Purpose::Plant);
         let build = Build::new(&mut stream);
@@ -126,7 +131,8 @@ impl Plant {
             efficiency: 0.68,
             build,
         };
-        for _ in 0..30 {
+        let steps = 20 + (plant.stream.uniform() * 100.0) as u32;
+        for _ in 0..steps {
             plant.advance(start, 30.0, &Effect::NONE);
         }
         plant
