@@ -9,4 +9,5 @@ pub mod archive;
 pub mod cli;
 pub mod model;
 pub mod schema;
+pub mod simulate;
 pub mod source;

@@ -1,0 +1,148 @@
+//! Many plants, stepped together.
+
+use super::fault::{Effect, Fault};
+use super::plant::Plant;
+use super::random::{Purpose, Stream};
+use super::reading::Reading;
+
+/// One day in microseconds: how far ahead the faults of an endless run are planned.
+const DAY: i64 = 86_400_000_000;
+/// The physics takes steps of at most this many microseconds, however long the period is.
+const LONGEST_STEP: i64 = 60_000_000;
+/// 9999-12-31 in microseconds since the epoch: the last day that RFC 3339 can write.
+const LAST_TIME: i64 = 253_402_214_400_000_000;
+
+/// What to simulate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FleetConfig {
+    /// Number of machines; their ids are 1..=N.
+    pub machines: u32,
+    /// The same seed gives the same readings.
+    pub seed: u64,
+    /// Time of the first readings, microseconds since the epoch.
+    pub start: i64,
+    /// Time between two readings of a machine, microseconds.
+    pub period: i64,
+    /// Length of the run, microseconds; `None` goes on for ever. The last reading comes before
+    /// `start + duration`.
+    pub duration: Option<i64>,
+    /// Share of the machines, 0..=1, that get one fault within the run (in an endless run: within the first
+    /// day). The share is kept for every number of machines, to one machine.
+    pub faulty_share: f64,
+}
+
+impl Default for FleetConfig {
+    fn default() -> Self {
+        let start = 1_704_067_200_000_000; // 2024-01-01T00:00:00Z
+        Self { machines: 20, seed: 1, start, period: 1_000_000, duration: None, faulty_share: 0.2 }
+    }
+}
+
+/// A fleet that cannot be simulated.
+#[derive(Debug, Clone, thiserror::Error, PartialEq)]
+pub enum FleetError {
+    /// Zero machines.
+    #[error("a fleet needs at least one machine")]
+    NoMachines,
+    /// A period of zero or less.
+    #[error("the period must be longer than zero")]
+    Period,
+    /// Not a share.
+    #[error("the share of faulty machines must lie between 0 and 1, not {0}")]
+    Share(f64),
+    /// A run that starts before 1970, ends after the year 9999 or has no length.
+    #[error("the run must have a length and lie between the years 1970 and 9999")]
+    Time,
+}
+
+/// A running simulation.
+#[derive(Debug)]
+pub struct Fleet {
+    plants: Vec<Plant>,
+    faults: Vec<Fault>,
+    /// For each plant the index of its fault.
+    fault_of: Vec<Option<usize>>,
+    readings: Vec<Reading>,
+    start: i64,
+    period: i64,
+    step: u64,
+    steps: Option<u64>,
+}
+
+impl Fleet {
+    /// Builds the machines and plans their faults.
+    pub fn new(config: &FleetConfig) -> Result<Self, FleetError> {
+        let &FleetConfig { machines, seed, start, period, duration, faulty_share } = config;
+        if machines == 0 {
+            return Err(FleetError::NoMachines);
+        }
+        if period <= 0 {
+            return Err(FleetError::Period);
+        }
+        if !(0.0..=1.0).contains(&faulty_share) {
+            return Err(FleetError::Share(faulty_share));
+        }
+        let horizon = duration.unwrap_or(DAY);
+        let end = start.checked_add(horizon);
+        if start < 0 || horizon <= 0 || end.is_none_or(|end| end > LAST_TIME) {
+            return Err(FleetError::Time);
+        }
+        // The fractions of k times the share are spread evenly, so any first N machines hold the share.
+        let shift = Stream::new(seed, 0, Purpose::Fleet).uniform();
+        let mut faults = Vec::new();
+        let mut fault_of = Vec::new();
+        for machine in 1..=machines {
+            let faulty = (f64::from(machine) * faulty_share + shift).fract() < faulty_share;
+            fault_of.push(faulty.then_some(faults.len()));
+            if faulty {
+                faults.push(Fault::plan(seed, machine, start, horizon));
+            }
+        }
+        let plants = (1..=machines).map(|machine| Plant::new(seed, machine, start)).collect();
+        let steps = duration.map(|duration| parts(duration, period));
+        Ok(Self { plants, faults, fault_of, readings: Vec::new(), start, period, step: 0, steps })
+    }
+
+    /// The readings of the next period: one for each machine in the order of their numbers, all at the same
+    /// time. `None` after the end of the run.
+    pub fn step(&mut self) -> Option<&[Reading]> {
+        if self.steps.is_some_and(|steps| self.step >= steps) {
+            return None;
+        }
+        let time = self.start.checked_add(self.period.checked_mul(i64::try_from(self.step).ok()?)?)?;
+        self.readings.clear();
+        for (plant, fault) in self.plants.iter_mut().zip(&self.fault_of) {
+            let effect = fault.map_or(Effect::NONE, |at| self.faults[at].effect(time));
+            if self.step > 0 {
+                let parts = parts(self.period, LONGEST_STEP);
+                let dt = self.period as f64 / parts as f64 / 1e6;
+                for _ in 0..parts {
+                    plant.advance(time, dt, &effect);
+                }
+            }
+            self.readings.push(plant.read(time, &effect));
+        }
+        self.step += 1;
+        Some(&self.readings)
+    }
+
+    /// The ground truth: every fault of the run, machine by machine.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// Number of periods of the whole run; `None` if it is endless.
+    pub fn steps(&self) -> Option<u64> {
+        self.steps
+    }
+
+    /// Number of machines.
+    pub fn machines(&self) -> usize {
+        self.plants.len()
+    }
+}
+
+/// How many parts of at most `part` make up `whole`; both are positive.
+fn parts(whole: i64, part: i64) -> u64 {
+    whole.unsigned_abs().div_ceil(part.unsigned_abs())
+}
