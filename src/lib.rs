@@ -4,5 +4,7 @@
 //! ([`dataflow`], [`model`]) is synchronous and pure: no clock, no network, no file. Everything that does
 //! I/O is a thin shell around it.
 
+pub mod cli;
 pub mod schema;
+pub mod serve;
 pub mod source;

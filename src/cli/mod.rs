@@ -1,0 +1,3 @@
+//! The command line: one small file per subcommand.
+
+pub mod query;
