@@ -10,4 +10,5 @@ pub mod cli;
 pub mod model;
 pub mod schema;
 pub mod simulate;
+pub mod serve;
 pub mod source;

@@ -3,3 +3,5 @@
 pub mod train;
 pub mod ingest;
 pub mod simulate;
+//! The command line: one small file per subcommand.
+pub mod query;

@@ -1,0 +1,83 @@
+//! The router: everything that answers on the one port.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_web::GrpcWebLayer;
+
+use super::history::HistoryApi;
+use super::proto;
+use super::proto::history_service_server::HistoryServiceServer;
+use super::proto::status_service_server::StatusServiceServer;
+use super::status::StatusApi;
+use super::{ServeError, Services};
+
+/// What `/readyz` says.
+#[derive(Clone)]
+struct Readiness {
+    ready: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// The routes of all services.
+pub(super) fn router(
+    services: Services,
+    health: HealthServer<impl Health>,
+    stopping: watch::Receiver<bool>,
+) -> Result<Router, ServeError> {
+    let Services { live, sql, tables, models, metrics, ready } = services;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let status = StatusApi { live, tables, models, stopping: stopping.clone() };
+    let grpc = Routes::from(Router::new())
+        .add_service(StatusServiceServer::new(status))
+        .add_service(HistoryServiceServer::new(HistoryApi { sql }))
+        .add_service(health)
+        // Old clients, grpcurl among them, ask in the words of v1alpha.
+        .add_service(reflection().build_v1().map_err(ServeError::Reflection)?)
+        .add_service(reflection().build_v1alpha().map_err(ServeError::Reflection)?);
+    // The layer refuses HTTP/1.1 that is not gRPC-Web, so it must not cover the plain pages.
+    Ok(grpc
+        .into_axum_router()
+        .layer(GrpcWebLayer::new())
+        .route("/metrics", get(render).with_state(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz).with_state(Readiness { ready, stopping }))
+        .fallback(not_found))
+}
+
+async fn render(State(metrics): State<PrometheusHandle>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
+}
+
+async fn readyz(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {
+    if *readiness.stopping.borrow() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+    } else if *readiness.ready.borrow() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+    }
+}
+
+async fn not_found(headers: HeaderMap) -> Response {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if content_type.is_some_and(|content_type| content_type.starts_with("application/grpc")) {
+        return Status::unimplemented("no such service: reflection lists those there are")
+            .into_http::<Body>();
+    }
+    let pages =
+        "no such page. There are /metrics, /healthz, /readyz; the rest of this port is gRPC and gRPC-Web.\n";
+    (StatusCode::NOT_FOUND, pages).into_response()
+}

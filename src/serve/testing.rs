@@ -1,0 +1,127 @@
+//! A server on a free port, over DataFusion's own in-memory tables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StringViewArray};
+use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SessionContext;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tonic::transport::Channel;
+
+use super::live::LiveState;
+use super::sql::{SqlEngine, SqlError, TableInfo, TableSource, query_context};
+use super::{ModelInfo, ServeError, Services, bind, metrics, serve};
+
+/// Tests that wait for something give up after this.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An engine over a session: the table `big` has `rows` rows.
+pub(crate) struct Engine(SessionContext);
+
+impl Engine {
+    pub(crate) fn with_rows(rows: i64) -> Arc<Self> {
+        let context = SessionContext::new();
+        context.register_batch("big", big(rows)).unwrap();
+        Arc::new(Self(context))
+    }
+}
+
+/// Columns `n` (0, 1, …), `name` (text of about 30 bytes in Arrow's view type), `x` (`n / 4`, NULL for each third).
+pub(crate) fn big(rows: i64) -> RecordBatch {
+    let names = (0..rows).map(|n| Some(format!("machine number {n:012} of all")));
+    RecordBatch::try_from_iter_with_nullable([
+        ("n", Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef, false),
+        ("name", Arc::new(StringViewArray::from_iter(names)) as ArrayRef, true),
+        (
+            "x",
+            Arc::new(Float64Array::from_iter((0..rows).map(|n| (n % 3 != 0).then_some(n as f64 / 4.0)))),
+            true,
+        ),
+    ])
+    .unwrap()
+}
+
+#[async_trait]
+impl SqlEngine for Engine {
+    async fn query(&self, sql: &str) -> Result<SendableRecordBatchStream, SqlError> {
+        query_context(&self.0, sql).await
+    }
+}
+
+struct Tables;
+
+#[async_trait]
+impl TableSource for Tables {
+    async fn tables(&self) -> Result<Vec<TableInfo>, SqlError> {
+        let table = |name: &str, rows, version| TableInfo {
+            name: name.into(),
+            rows,
+            files: 3,
+            bytes: 4_096,
+            version,
+        };
+        Ok(vec![table("readings", Some(1_000), 7), table("features", None, 6)])
+    }
+}
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) live: Arc<LiveState>,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) ready: watch::Sender<bool>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let live = Arc::new(LiveState::default());
+        let (ready, is_ready) = watch::channel(true);
+        let services = Services {
+            live: Arc::clone(&live),
+            sql: Engine::with_rows(100_000),
+            tables: Arc::new(Tables),
+            models: vec![ModelInfo {
+                name: "failure".into(),
+                version: "abc123".into(),
+                algorithm: "logistic".into(),
+            }],
+            metrics: metrics::install().unwrap(),
+            ready: is_ready,
+        };
+        let listener = bind("127.0.0.1:0", false).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(serve(listener, services, async move { stopped.await.unwrap() }));
+        Self { live, address, ready, stop, task }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) async fn channel(&self) -> Channel {
+        Channel::from_shared(self.url()).unwrap().connect().await.unwrap()
+    }
+
+    /// Orders it to stop, without waiting.
+    pub(crate) fn stop(self) -> JoinHandle<Result<(), ServeError>> {
+        self.stop.send(()).unwrap();
+        self.task
+    }
+}
+
+/// Rows of one stream: machine, event time in microseconds, a number, and the name of the number's column.
+pub(crate) fn batch(time: &str, column: &str, rows: &[(&str, i64, Option<f64>)]) -> RecordBatch {
+    let times = rows.iter().map(|row| row.1);
+    let times = arrow::array::TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC");
+    RecordBatch::try_from_iter_with_nullable([
+        (time, Arc::new(times) as ArrayRef, false),
+        ("machine_id", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))), false),
+        (column, Arc::new(Float64Array::from_iter(rows.iter().map(|row| row.2))), true),
+    ])
+    .unwrap()
+}
