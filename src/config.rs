@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::archive::StoreOptions;
-use crate::duration::parse_duration;
 use crate::schema::{Column, ReadingSchema, SchemaError};
+use crate::simulate::parse_duration;
 
 /// All of `coldstream.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -190,9 +190,13 @@ impl ConfigError {
     /// What the operator can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Read { .. } => "name the file with --config FILE; `coldstream.toml` of the project explains every key".into(),
+            Self::Read { .. } => {
+                "name the file with --config FILE; `coldstream.toml` of the project explains every key".into()
+            }
             Self::Invalid { .. } => "see the project's `coldstream.toml`, which explains every key".into(),
-            Self::Column { .. } => "a column has a name, a type (float64, int64, text, boolean) and a unit".into(),
+            Self::Column { .. } => {
+                "a column has a name, a type (float64, int64, text, boolean) and a unit".into()
+            }
         })
     }
 }

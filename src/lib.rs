@@ -4,11 +4,15 @@
 //! ([`dataflow`], [`model`]) is synchronous and pure: no clock, no network, no file. Everything that does
 //! I/O is a thin shell around it.
 
-pub mod dataflow;
+pub mod app;
 pub mod archive;
 pub mod cli;
+pub mod config;
+pub mod dataflow;
+pub mod history;
 pub mod model;
 pub mod schema;
-pub mod simulate;
 pub mod serve;
+pub mod simulate;
 pub mod source;
+pub mod worker;

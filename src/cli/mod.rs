@@ -1,7 +1,11 @@
 //! The commands: one small file each, arguments and output, no logic.
 
-pub mod train;
+pub mod backtest;
+pub mod demo;
+pub mod failure;
 pub mod ingest;
-pub mod simulate;
-//! The command line: one small file per subcommand.
 pub mod query;
+pub mod run;
+pub mod simulate;
+pub mod tables;
+pub mod train;

@@ -1,6 +1,7 @@
 use super::*;
 
-const LEAST: &str = "[kafka]\nbrokers = \"127.0.0.1:9092\"\ntopic = \"readings\"\n[archive]\nurl = \"file:///tmp/a\"\n";
+const LEAST: &str =
+    "[kafka]\nbrokers = \"127.0.0.1:9092\"\ntopic = \"readings\"\n[archive]\nurl = \"file:///tmp/a\"\n";
 
 fn error(text: &str) -> String {
     Config::parse(text, "c.toml").unwrap_err().to_string()
@@ -45,7 +46,8 @@ fn a_wrong_value_is_explained() {
 
 #[test]
 fn extra_columns_are_checked() {
-    let column = |name: &str| format!("{LEAST}[[columns]]\nname = \"{name}\"\ntype = \"float64\"\nunit = \"bar\"\n");
+    let column =
+        |name: &str| format!("{LEAST}[[columns]]\nname = \"{name}\"\ntype = \"float64\"\nunit = \"bar\"\n");
     let config = Config::parse(&column("oil_pressure"), "c.toml").unwrap();
     assert_eq!(config.reading_schema().unwrap().sensors().last().unwrap().name, "oil_pressure");
     assert!(error(&column("superheat")).contains("`superheat` exists already"));

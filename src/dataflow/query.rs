@@ -53,6 +53,25 @@ impl Query {
         Ok(queries)
     }
 
+    /// The queries of the given names and all that they read.
+    pub fn restrict(queries: Vec<Self>, names: &[String]) -> Result<Vec<Self>, DataflowError> {
+        let ordered = in_order(queries)?;
+        let mut wanted: BTreeSet<String> = names.iter().cloned().collect();
+        for name in names {
+            if !ordered.iter().any(|p| p.query.name == *name) {
+                let plan = DataFusionError::Plan(format!("there is no stream `{name}` to restrict to"));
+                return Err(plan.into());
+            }
+        }
+        // From the last to the first: whoever is wanted wants what it reads.
+        for parsed in ordered.iter().rev() {
+            if wanted.contains(&parsed.query.name) {
+                wanted.extend(parsed.inputs.keys().cloned());
+            }
+        }
+        Ok(ordered.into_iter().map(|p| p.query).filter(|q| wanted.contains(&q.name)).collect())
+    }
+
     /// An error at a line of this file.
     pub fn error(&self, line: u64, message: impl Into<String>, hint: Option<String>) -> DataflowError {
         DataflowError::Query { file: self.file.clone(), line, message: message.into(), hint }

@@ -40,6 +40,15 @@ pub enum Algorithm {
     },
 }
 
+impl Algorithm {
+    /// Its name, as `train --algorithm` takes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Logistic { .. } => "logistic",
+        }
+    }
+}
+
 /// One input of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -160,7 +169,12 @@ impl ModelFile {
     pub fn load(path: &Path) -> Result<Self, FileError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| FileError::Read { path: path.to_owned(), source })?;
-        let model: Self = serde_json::from_str(&text)
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a model file; `path` is for messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, FileError> {
+        let model: Self = serde_json::from_str(text)
             .map_err(|source| FileError::Json { path: path.to_owned(), source })?;
         model.check().map_err(|source| FileError::Invalid { path: path.to_owned(), source })?;
         Ok(model)

@@ -44,7 +44,7 @@ pub async fn query_context(
 ) -> Result<SendableRecordBatchStream, SqlError> {
     let read_only =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let plan = context.state().create_logical_plan(sql).await?;
+    let plan = crate::dataflow::sql::logical_plan(&context.state(), sql).await?;
     read_only.verify_plan(&plan).map_err(|_| SqlError {
         kind: SqlErrorKind::Invalid,
         message: "only statements that read are allowed here".into(),

@@ -226,9 +226,9 @@ impl KafkaSource {
         };
         let consumer: BaseConsumer<Group> =
             config.create_with_context(group).map_err(KafkaSourceError::Config)?;
-        let metadata = consumer.fetch_metadata(Some(&settings.topic), START_TIMEOUT).map_err(|cause| {
-            KafkaSourceError::Unreachable { brokers: settings.brokers.clone(), cause }
-        })?;
+        let metadata = consumer
+            .fetch_metadata(Some(&settings.topic), START_TIMEOUT)
+            .map_err(|cause| KafkaSourceError::Unreachable { brokers: settings.brokers.clone(), cause })?;
         if metadata.topics().iter().all(|topic| topic.partitions().is_empty()) {
             tracing::warn!("topic `{}` does not exist yet: waiting for it", settings.topic);
         }

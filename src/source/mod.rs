@@ -4,6 +4,7 @@ pub mod cell;
 pub mod dead;
 pub mod decode;
 pub mod files;
+pub mod kafka;
 pub mod mapping;
 pub mod produce;
 pub mod raw;

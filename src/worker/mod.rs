@@ -247,12 +247,12 @@ impl Assignee for Partitions {
 }
 
 /// The state of a partition as the live state shows it.
-pub(crate) fn status(partition: i32, next_offset: i64, high: i64, watermark: Option<i64>, epoch: u64) -> PartitionStatus {
-    PartitionStatus {
-        partition,
-        next_offset,
-        high_watermark: (high >= 0).then_some(high),
-        watermark,
-        epoch,
-    }
+pub(crate) fn status(
+    partition: i32,
+    next_offset: i64,
+    high: i64,
+    watermark: Option<i64>,
+    epoch: u64,
+) -> PartitionStatus {
+    PartitionStatus { partition, next_offset, high_watermark: (high >= 0).then_some(high), watermark, epoch }
 }

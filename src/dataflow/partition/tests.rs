@@ -60,7 +60,13 @@ fn windowed(slide: i64, size: i64) -> String {
 }
 
 /// Runs rows cut into batches of the given lengths; `restore` puts the state away and takes it out after each.
-fn run(graph: &Arc<Graph>, rows: &[Row], cuts: &[usize], delay: i64, restore: bool) -> (Vec<RecordBatch>, Vec<RecordBatch>) {
+fn run(
+    graph: &Arc<Graph>,
+    rows: &[Row],
+    cuts: &[usize],
+    delay: i64,
+    restore: bool,
+) -> (Vec<RecordBatch>, Vec<RecordBatch>) {
     let mut partition = Partition::new(graph, delay * SECOND).unwrap();
     let mut streams = vec![Vec::new(); graph.streams().len()];
     let mut late = Vec::new();
@@ -237,20 +243,48 @@ fn refusal(sql: &str) -> String {
 fn what_a_stream_cannot_do_is_refused_with_file_line_and_reason() {
     let group = "GROUP BY machine_id, tumble(timestamp, INTERVAL '1 minute')";
     for (sql, expected) in [
-        ("SELECT machine_id, timestamp\nFROM readings\nORDER BY timestamp".to_string(), "q.sql:3: ORDER BY is not possible"),
+        (
+            "SELECT machine_id, timestamp\nFROM readings\nORDER BY timestamp".to_string(),
+            "q.sql:3: ORDER BY is not possible",
+        ),
         ("SELECT machine_id, timestamp FROM readings LIMIT 3".into(), "q.sql:1: LIMIT"),
-        ("SELECT machine_id,\n count(*) FROM readings\nGROUP BY machine_id".into(), "q.sql:3: an aggregate without a window"),
-        ("SELECT window_time, count(*) FROM readings GROUP BY tumble(timestamp, INTERVAL '1 minute')".into(), "lacks `machine_id`"),
-        ("SELECT a.machine_id, a.timestamp FROM readings a JOIN readings b ON a.x = b.x".into(), "a join is not possible"),
+        (
+            "SELECT machine_id,\n count(*) FROM readings\nGROUP BY machine_id".into(),
+            "q.sql:3: an aggregate without a window",
+        ),
+        (
+            "SELECT window_time, count(*) FROM readings GROUP BY tumble(timestamp, INTERVAL '1 minute')"
+                .into(),
+            "lacks `machine_id`",
+        ),
+        (
+            "SELECT a.machine_id, a.timestamp FROM readings a JOIN readings b ON a.x = b.x".into(),
+            "a join is not possible",
+        ),
         (format!("SELECT machine_id, window_time,\n nope FROM readings {group}"), "q.sql:2: "),
-        (format!("SELECT machine_id, window_time, count(*) FROM reading {group}"), "there is no stream `reading`"),
+        (
+            format!("SELECT machine_id, window_time, count(*) FROM reading {group}"),
+            "there is no stream `reading`",
+        ),
         ("SELECT machine_id, timestamp,\n random() AS r FROM readings".into(), "another result each time"),
         ("SELECT machine_id, now() AS timestamp FROM readings".into(), "another result each time"),
         ("SELECT machine_id, x FROM readings".into(), "need their event time"),
         ("SELECT timestamp, x FROM readings".into(), "need `machine_id`"),
-        ("SELECT machine_id, tumble(timestamp, INTERVAL '1 minute') AS timestamp FROM readings".into(), "only be used in GROUP BY"),
-        (format!("SELECT machine_id, count(*) FROM readings {}", group.replace("'1 minute'", "'1 month'")), "month has no fixed length"),
-        (format!("SELECT machine_id, count(*) FROM readings {}", group.replace("INTERVAL '1 minute'", "60")), "wants"),
+        (
+            "SELECT machine_id, tumble(timestamp, INTERVAL '1 minute') AS timestamp FROM readings".into(),
+            "only be used in GROUP BY",
+        ),
+        (
+            format!("SELECT machine_id, count(*) FROM readings {}", group.replace("'1 minute'", "'1 month'")),
+            "month has no fixed length",
+        ),
+        (
+            format!(
+                "SELECT machine_id, count(*) FROM readings {}",
+                group.replace("INTERVAL '1 minute'", "60")
+            ),
+            "wants",
+        ),
         ("SELECT machine_id,\n\n FROM FROM readings".into(), "q.sql:3: "),
         ("INSERT INTO readings VALUES (1)".into(), "a SELECT and nothing else"),
         ("SELECT 1 AS timestamp; SELECT 2".into(), "exactly one SELECT"),
@@ -270,7 +304,8 @@ fn an_unknown_column_names_its_line_and_the_columns_there_are() {
 #[test]
 fn queries_that_read_each_other_in_a_circle_are_refused() {
     let select = |from: &str| format!("SELECT machine_id, timestamp\nFROM {from}");
-    let error = graph_of(&[("a", &select("b")), ("b", &select("c")), ("c", &select("a"))]).unwrap_err().to_string();
+    let error =
+        graph_of(&[("a", &select("b")), ("b", &select("c")), ("c", &select("a"))]).unwrap_err().to_string();
     assert!(error.contains(".sql:2: queries read each other in a circle: a → b → c → a"), "{error}");
 }
 

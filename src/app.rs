@@ -1,0 +1,123 @@
+//! A running Coldstream: the worker and the server of one process, put together and taken apart.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::watch;
+
+use crate::archive::{Archive, ArchiveError};
+use crate::dataflow::{DataflowError, Graph, Query};
+use crate::history::{History, model_extensions, model_versions};
+use crate::model::registry::Registry;
+use crate::serve::live::LiveState;
+use crate::serve::{self, ModelInfo, ServeError, Services};
+use crate::worker::hot::HotRows;
+use crate::worker::{Worker, WorkerError, WorkerSettings};
+
+/// What a process runs with.
+pub struct App {
+    /// Settings of the worker.
+    pub worker: WorkerSettings,
+    /// The queries.
+    pub queries: Vec<Query>,
+    /// The models.
+    pub models: Arc<Registry>,
+    /// The open archive.
+    pub archive: Archive,
+    /// Address of the port.
+    pub listen: String,
+    /// Whether anyone may connect from elsewhere.
+    pub allow_anonymous: bool,
+}
+
+/// Why a process stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The queries cannot run.
+    #[error(transparent)]
+    Dataflow(#[from] DataflowError),
+    /// The archive failed.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The port failed.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The worker failed.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// A thread of the process died.
+    #[error("a task of the process failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl AppError {
+    /// What to do about it, where known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Dataflow(error) => error.hint(),
+            Self::Archive(error) => error.hint(),
+            Self::Serve(error) => error.hint(),
+            Self::Worker(error) => error.hint(),
+            Self::Task(_) => None,
+        }
+    }
+}
+
+impl App {
+    /// Runs until `shutdown` ends or something fails. The last epoch is committed when this returns. `started` is
+    /// called with the address of the port once it is open.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()> + Send,
+        started: impl FnOnce(std::net::SocketAddr) + Send,
+    ) -> Result<(), AppError> {
+        let extensions = model_extensions(&self.models);
+        let source = self.worker.schema.arrow();
+        let graph = Graph::plan(self.queries, &source, &extensions, &model_versions(&self.models))?;
+        let listener = serve::bind(&self.listen, self.allow_anonymous).await?;
+        let metrics = serve::metrics::install()?;
+        let live = Arc::new(LiveState::default());
+        let hot = Arc::new(HotRows::default());
+        let history = Arc::new(History::new(self.archive.clone(), Some(Arc::clone(&hot)), extensions));
+        let worker = Worker::new(self.worker, Arc::new(graph), self.archive, Arc::clone(&live), hot).await?;
+        let stop_worker = worker.stop_flag();
+        let (ready, is_ready) = watch::channel(false);
+        let models = self.models.files().map(|file| ModelInfo {
+            name: file.name().into(),
+            version: file.version().into(),
+            algorithm: file.algorithm().name().into(),
+        });
+        let services = Services {
+            live,
+            sql: Arc::clone(&history) as _,
+            tables: history,
+            models: models.collect(),
+            metrics,
+            ready: is_ready,
+        };
+        let address = listener.local_addr().map_err(ServeError::from)?;
+        let (stop_server, stopping) = watch::channel(false);
+        let mut stopping_server = stopping.clone();
+        let server = tokio::spawn(serve::serve(listener, services, async move {
+            // An error means that the process is going down anyway.
+            if stopping_server.wait_for(|stop| *stop).await.is_err() {
+                tracing::debug!("the server outlived its process");
+            }
+        }));
+        let mut worker = tokio::task::spawn_blocking(move || worker.run());
+        ready.send_replace(true);
+        started(address);
+        let ended = tokio::select! {
+            () = shutdown => {
+                stop_worker.store(true, Ordering::Relaxed);
+                (&mut worker).await
+            }
+            ended = &mut worker => ended,
+        };
+        ready.send_replace(false);
+        stop_server.send_replace(true);
+        server.await??;
+        Ok(ended??)
+    }
+}

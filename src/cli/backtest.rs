@@ -1,0 +1,79 @@
+//! `coldstream backtest`: the queries over a file or an archive, into Parquet tables.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::failure::Failure;
+use super::tables::history;
+use crate::archive::{Archive, StoreOptions};
+use crate::config::DataflowConfig;
+use crate::dataflow::{Graph, Query};
+use crate::history::backtest::{Backtest, Input};
+use crate::history::{model_extensions, model_versions};
+use crate::model::Registry;
+use crate::schema::ReadingSchema;
+use crate::simulate::parse_duration;
+
+/// Run the queries over the past: the rows the live stream would have given
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  coldstream backtest --input readings.jsonl --out results\n  \
+    coldstream query \"SELECT * FROM …\" reads the live tables; `results/<stream>/*.parquet` are the backtest's")]
+pub struct BacktestArgs {
+    /// A .jsonl, .jsonl.gz or .parquet file of readings, or the URL of an archive
+    #[arg(long, value_name = "FILE|URL")]
+    pub input: String,
+    /// Folder of the queries
+    #[arg(long, value_name = "DIR", default_value = "queries")]
+    pub queries: PathBuf,
+    /// Folder of the models
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub models: PathBuf,
+    /// Only these streams and those they read [default: all]
+    #[arg(long, value_name = "STREAM")]
+    pub only: Vec<String>,
+    /// How much older than the newest reading a reading may be and still be waited for
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    pub max_delay: i64,
+    /// New or empty folder for the tables: DIR/<stream>/part-0.parquet
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Runs a backtest and prints what it wrote.
+pub async fn run(args: &BacktestArgs) -> Result<(), Failure> {
+    let models = Arc::new(Registry::load_dir(&args.models)?);
+    let mut queries = Query::load_dir(&args.queries)?;
+    if !args.only.is_empty() {
+        queries = Query::restrict(queries, &args.only)?;
+    }
+    let schema = ReadingSchema::default();
+    let extensions = model_extensions(&models);
+    let graph = Graph::plan(queries, &schema.arrow(), &extensions, &model_versions(&models))?;
+    let input = match Path::new(&args.input) {
+        path if path.extension().is_some_and(|e| e == "parquet") => Input::Parquet(path.into()),
+        path if args.input.ends_with(".jsonl") || args.input.ends_with(".jsonl.gz") => {
+            Input::Jsonl(path.into())
+        }
+        _ => {
+            let archive = Archive::open(&args.input, &StoreOptions::default()).await?;
+            Input::Archive(history(archive, &models))
+        }
+    };
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} readings, {per_sec}") {
+        bar.set_style(style);
+    }
+    let progress = |readings| bar.set_position(readings);
+    let times = (args.max_delay, DataflowConfig::default().max_skew.micros());
+    let backtest = Backtest::new(Arc::new(graph), schema, times, &args.out, &progress)?;
+    let summary = backtest.run(&input).await?;
+    bar.finish_and_clear();
+    println!("{} readings", summary.readings);
+    for (table, rows) in summary.rows {
+        println!("{rows} rows  {}", args.out.join(table).display());
+    }
+    Ok(())
+}

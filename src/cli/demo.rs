@@ -1,0 +1,183 @@
+//! `coldstream demo`: everything in one process, on an embedded broker.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use clap::Args;
+use rdkafka::mocking::MockCluster;
+
+use super::failure::Failure;
+use super::run::stopped;
+use crate::app::App;
+use crate::archive::{Archive, StoreOptions};
+use crate::config::OnQueryChange;
+use crate::dataflow::Query;
+use crate::model::{ModelFile, Registry};
+use crate::schema::ReadingSchema;
+use crate::simulate::{Fleet, FleetConfig, parse_duration};
+use crate::source::kafka::KafkaSettings;
+use crate::source::produce::{Producer, ProducerOptions};
+use crate::worker::WorkerSettings;
+
+/// Partitions of the embedded broker's topic.
+const PARTITIONS: i32 = 4;
+/// One reading of each machine a second.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Run everything in one process, with simulated plants and an embedded broker
+///
+/// Needs nothing else. The tables stay in DIR/archive and grow with each run.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  coldstream demo --machines 50 --port 5002 --for 10m")]
+pub struct DemoArgs {
+    /// Number of simulated machines
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub machines: u32,
+    /// Port to serve on, on 127.0.0.1
+    #[arg(long, default_value_t = 5001)]
+    pub port: u16,
+    /// Folder of the tables
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data: PathBuf,
+    /// Stop after this time, e.g. 60s [default: at Ctrl-C]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub lasting: Option<i64>,
+}
+
+/// Runs the demonstration.
+pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
+    let broker =
+        MockCluster::new(1).map_err(|e| Failure::new(format!("the embedded broker failed: {e}"), None))?;
+    // The embedded broker forgets, the archive does not: a topic of its own keeps the offsets of two runs apart.
+    let topic = format!("readings-{}", Utc::now().format("%Y%m%dT%H%M%S%3f"));
+    broker
+        .create_topic(&topic, PARTITIONS, 1)
+        .map_err(|e| Failure::new(format!("the embedded broker failed: {e}"), None))?;
+    let brokers = broker.bootstrap_servers();
+    let folder = args.data.join("archive");
+    let archive = Archive::open(&folder.display().to_string(), &StoreOptions::default()).await?;
+    let app = App {
+        worker: WorkerSettings {
+            kafka: KafkaSettings {
+                brokers: brokers.clone(),
+                topic: topic.clone(),
+                group: "coldstream-demo".into(),
+                options: BTreeMap::new(),
+            },
+            schema: ReadingSchema::default(),
+            commit_interval: Duration::from_secs(5),
+            max_delay: 2_000_000,
+            max_skew: 600_000_000,
+            idle_timeout: 30_000_000,
+            on_query_change: OnQueryChange::Refuse,
+        },
+        queries: shipped_queries(),
+        models: Arc::new(shipped_models()?),
+        archive,
+        listen: format!("127.0.0.1:{}", args.port),
+        allow_anonymous: false,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let plants = Plants { machines: args.machines, brokers, topic, stop: Arc::clone(&stop) };
+    let plants = thread::Builder::new().name("plants".into()).spawn(move || plants.run());
+    let plants = plants.map_err(|e| Failure::new(format!("a thread cannot be started: {e}"), None))?;
+    let ended = {
+        let signal = stopped()?;
+        let lasting = args.lasting.map(|micros| Duration::from_micros(micros.unsigned_abs()));
+        let shutdown = async move {
+            match lasting {
+                None => signal.await,
+                Some(lasting) => tokio::select! {
+                    () = signal => {}
+                    () = tokio::time::sleep(lasting) => {}
+                },
+            }
+        };
+        let machines = args.machines;
+        app.run(shutdown, move |address| welcome(machines, address, &folder)).await
+    };
+    stop.store(true, Ordering::Relaxed);
+    let sent = plants.join().map_err(|_| Failure::new("the simulated plants failed", None))?;
+    drop(broker);
+    ended?;
+    println!("{} readings were simulated", sent?);
+    Ok(())
+}
+
+fn welcome(machines: u32, address: std::net::SocketAddr, folder: &Path) {
+    let folder = folder.display();
+    println!(
+        "Coldstream demo: {machines} simulated machines, one reading a second each.\n\
+         Live status and SQL:  http://{address}  (gRPC and gRPC-Web; /metrics, /healthz, /readyz)\n\
+         The tables:           {folder}  (Delta Lake; committed every 5 s)\n\
+         \n\
+         Ask it in another terminal, after about half a minute:\n\
+         \x20 coldstream query \"SELECT machine_id, count(*) FROM readings GROUP BY machine_id\"{port}\n\
+         \x20 coldstream query \"SELECT * FROM predictions ORDER BY window_end DESC LIMIT 10\"{port}\n\
+         Ctrl-C stops it.",
+        port = if address.port() == 5001 { String::new() } else { format!(" --server http://{address}") },
+    );
+}
+
+/// The queries of the project, as they were when it was built.
+fn shipped_queries() -> Vec<Query> {
+    [
+        ("features", include_str!("../../queries/features.sql")),
+        ("predictions", include_str!("../../queries/predictions.sql")),
+    ]
+    .map(|(name, sql)| Query { name: name.into(), file: format!("queries/{name}.sql"), sql: sql.into() })
+    .into()
+}
+
+fn shipped_models() -> Result<Registry, Failure> {
+    let mut registry = Registry::default();
+    let text = include_str!("../../models/failure.json");
+    let model = ModelFile::parse(text, Path::new("models/failure.json"))?;
+    registry.insert(model);
+    Ok(registry)
+}
+
+/// The simulated plants.
+struct Plants {
+    machines: u32,
+    brokers: String,
+    topic: String,
+    stop: Arc<AtomicBool>,
+}
+
+impl Plants {
+    /// Sends readings as time passes, until it is told to stop; gives their number.
+    fn run(self) -> Result<u64, Failure> {
+        let options = ProducerOptions::default();
+        let mut producer = Producer::connect(&self.brokers, &self.topic, &options)?;
+        let config = FleetConfig {
+            machines: self.machines,
+            start: Utc::now().timestamp_micros(),
+            period: 1_000_000,
+            duration: None,
+            ..FleetConfig::default()
+        };
+        let mut fleet = Fleet::new(&config).map_err(|e| Failure::new(e, None))?;
+        let began = Instant::now();
+        let mut due = Duration::ZERO;
+        let mut json = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            if began.elapsed() < due {
+                thread::sleep((due - began.elapsed().min(due)).min(Duration::from_millis(100)));
+                continue;
+            }
+            for reading in fleet.step().unwrap_or_default() {
+                json.clear();
+                reading.write_json(&mut json);
+                producer.send(&reading.machine.to_string(), &json)?;
+            }
+            due += PERIOD;
+        }
+        Ok(producer.finish()?)
+    }
+}

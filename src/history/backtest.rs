@@ -1,0 +1,288 @@
+//! The same queries over the past: files or an archive through [`Partition::process`], into Parquet files.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{Int32Type, SchemaRef};
+use chrono::Utc;
+use flate2::read::MultiGzDecoder;
+use futures::TryStreamExt;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use crate::dataflow::{DataflowError, Graph, Outputs, Partition};
+use crate::schema::{DEAD_LETTERS, KAFKA_PARTITION, LATE_READINGS, READINGS, ReadingSchema};
+use crate::serve::sql::{SqlEngine, SqlError};
+use crate::source::decode::Decoder;
+use crate::source::raw::RawBatch;
+
+use super::History;
+
+/// Messages of a JSONL file that are decoded together.
+const LINES: usize = 8_192;
+
+/// What a backtest reads.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// One reading a line; `.gz` is unpacked.
+    Jsonl(PathBuf),
+    /// Columns of readings.
+    Parquet(PathBuf),
+    /// The table `readings` of an archive, in the order in which Kafka had them.
+    Archive(History),
+}
+
+/// What a backtest did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Readings taken.
+    pub readings: u64,
+    /// Rows written, by table.
+    pub rows: BTreeMap<String, u64>,
+}
+
+/// Why a backtest failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BacktestError {
+    /// The input cannot be read.
+    #[error("cannot read {path}: {cause}")]
+    Read {
+        /// The input.
+        path: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The output cannot be written.
+    #[error("cannot write {path}: {cause}")]
+    Write {
+        /// The file or folder.
+        path: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The folder holds results already.
+    #[error("{0} is not empty")]
+    NotEmpty(String),
+    /// A query failed.
+    #[error(transparent)]
+    Dataflow(#[from] DataflowError),
+    /// The archive's readings cannot be queried.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    /// Columns cannot be put together.
+    #[error("{0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl BacktestError {
+    /// What to do about it, where known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } => {
+                Some("--input takes a .jsonl, .jsonl.gz or .parquet file, or the URL of an archive".into())
+            }
+            Self::NotEmpty(_) => Some("choose a new folder, or empty this one".into()),
+            Self::Write { .. } | Self::Arrow(_) => None,
+            Self::Dataflow(error) => error.hint(),
+            Self::Sql(error) => error.hint(),
+        }
+    }
+}
+
+/// A backtest under way.
+pub struct Backtest<'a> {
+    graph: Arc<Graph>,
+    schema: ReadingSchema,
+    max_delay: i64,
+    max_skew: i64,
+    partitions: BTreeMap<i32, Partition>,
+    out: Tables,
+    summary: Summary,
+    /// Told the number of readings now and then.
+    progress: &'a (dyn Fn(u64) + Sync),
+}
+
+impl<'a> Backtest<'a> {
+    /// A backtest of the queries of `graph` into the new or empty folder `out`. Times in microseconds.
+    pub fn new(
+        graph: Arc<Graph>,
+        schema: ReadingSchema,
+        (max_delay, max_skew): (i64, i64),
+        out: &Path,
+        progress: &'a (dyn Fn(u64) + Sync),
+    ) -> Result<Self, BacktestError> {
+        let out = Tables::create(out)?;
+        let (partitions, summary) = (BTreeMap::new(), Summary::default());
+        Ok(Self { graph, schema, max_delay, max_skew, partitions, out, summary, progress })
+    }
+
+    /// Reads all of `input`, closes every window and every file.
+    pub async fn run(mut self, input: &Input) -> Result<Summary, BacktestError> {
+        match input {
+            Input::Jsonl(path) => self.jsonl(path)?,
+            Input::Parquet(path) => self.parquet(path)?,
+            Input::Archive(history) => {
+                let sql = format!("SELECT * FROM {READINGS} ORDER BY {KAFKA_PARTITION}, kafka_offset");
+                let mut rows = history.query(&sql).await?;
+                while let Some(batch) = rows.try_next().await.map_err(SqlError::from)? {
+                    self.readings(&batch)?;
+                }
+            }
+        }
+        for mut partition in std::mem::take(&mut self.partitions).into_values() {
+            let outputs = partition.finish()?;
+            self.outputs(outputs)?;
+        }
+        self.summary.rows = self.out.close()?;
+        Ok(self.summary)
+    }
+
+    fn jsonl(&mut self, path: &Path) -> Result<(), BacktestError> {
+        let read = |cause: std::io::Error| BacktestError::Read {
+            path: path.display().to_string(),
+            cause: cause.to_string(),
+        };
+        let file = File::open(path).map_err(read)?;
+        let packed = path.extension().is_some_and(|e| e == "gz");
+        let file: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut lines = BufReader::with_capacity(1 << 20, file);
+        let mut decoder = Decoder::new(&path.display().to_string(), &self.schema, self.max_skew);
+        let (mut line, mut offset, mut raw) = (Vec::new(), 0, RawBatch::default());
+        // A file has no time of sending: its lines were sent now.
+        let now = Utc::now().timestamp_micros();
+        loop {
+            line.clear();
+            let more = lines.read_until(b'\n', &mut line).map_err(read)? > 0;
+            let text = line.trim_ascii_end();
+            if !text.is_empty() {
+                raw.push(text, offset, now);
+            }
+            offset += i64::from(more);
+            if raw.len() >= LINES || (!more && !raw.is_empty()) {
+                let decoded = decoder.decode(0, &std::mem::take(&mut raw))?;
+                if let Some(dead) = decoded.dead {
+                    self.out.write(DEAD_LETTERS, &dead)?;
+                }
+                self.readings(&decoded.readings)?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn parquet(&mut self, path: &Path) -> Result<(), BacktestError> {
+        let read = |cause: String| BacktestError::Read { path: path.display().to_string(), cause };
+        let file = File::open(path).map_err(|e| read(e.to_string()))?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(|builder| builder.with_batch_size(LINES).build())
+            .map_err(|e| read(e.to_string()))?;
+        for batch in reader {
+            self.readings(&batch.map_err(|e| read(e.to_string()))?)?;
+        }
+        Ok(())
+    }
+
+    /// Gives rows to their partitions, in order.
+    fn readings(&mut self, batch: &RecordBatch) -> Result<(), BacktestError> {
+        let batch = aligned(batch, self.graph.source())?;
+        let numbers = batch.column_by_name(KAFKA_PARTITION).map(|c| c.as_primitive::<Int32Type>().clone());
+        let numbers = numbers.unwrap_or_else(|| vec![0; batch.num_rows()].into());
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let number = numbers.value(start);
+            let rest = &numbers.values()[start..];
+            let length = rest.iter().position(|n| *n != number).unwrap_or(rest.len());
+            let partition = match self.partitions.entry(number) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(Partition::new(&self.graph, self.max_delay)?)
+                }
+            };
+            let outputs = partition.process(&batch.slice(start, length))?;
+            self.outputs(outputs)?;
+            start += length;
+        }
+        self.summary.readings += batch.num_rows() as u64;
+        (self.progress)(self.summary.readings);
+        Ok(())
+    }
+
+    fn outputs(&mut self, outputs: Outputs) -> Result<(), BacktestError> {
+        for (position, batch) in outputs.streams {
+            self.out.write(&self.graph.streams()[position].name, &batch)?;
+        }
+        match outputs.late {
+            Some(late) => self.out.write(LATE_READINGS, &late),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The columns of `schema`, from a batch that may lack some of the nullable ones or have them in other types.
+fn aligned(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let column = |field: &arrow::datatypes::FieldRef| -> Result<ArrayRef, arrow::error::ArrowError> {
+        match batch.column_by_name(field.name()) {
+            Some(column) => cast(column, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        }
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(Arc::clone(schema), columns)
+}
+
+/// One Parquet file for each table: `DIR/<table>/part-0.parquet`.
+struct Tables {
+    folder: PathBuf,
+    open: BTreeMap<String, (ArrowWriter<File>, u64)>,
+}
+
+impl Tables {
+    fn create(folder: &Path) -> Result<Self, BacktestError> {
+        let path = folder.display().to_string();
+        let failed = |cause: std::io::Error| BacktestError::Write {
+            path: folder.display().to_string(),
+            cause: cause.to_string(),
+        };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        if std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
+            return Err(BacktestError::NotEmpty(path));
+        }
+        Ok(Self { folder: folder.to_path_buf(), open: BTreeMap::new() })
+    }
+
+    fn write(&mut self, table: &str, batch: &RecordBatch) -> Result<(), BacktestError> {
+        let folder = self.folder.join(table);
+        let failed = |cause: String| BacktestError::Write { path: folder.display().to_string(), cause };
+        if !self.open.contains_key(table) {
+            std::fs::create_dir_all(&folder).map_err(|e| failed(e.to_string()))?;
+            let file = File::create(folder.join("part-0.parquet")).map_err(|e| failed(e.to_string()))?;
+            let level = ZstdLevel::try_new(1).map_err(|e| failed(e.to_string()))?;
+            let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
+            let writer = ArrowWriter::try_new(file, batch.schema(), Some(properties));
+            self.open.insert(table.to_string(), (writer.map_err(|e| failed(e.to_string()))?, 0));
+        }
+        if let Some((writer, rows)) = self.open.get_mut(table) {
+            writer.write(batch).map_err(|e| failed(e.to_string()))?;
+            *rows += batch.num_rows() as u64;
+        }
+        Ok(())
+    }
+
+    fn close(self) -> Result<BTreeMap<String, u64>, BacktestError> {
+        let mut counts = BTreeMap::new();
+        for (table, (writer, rows)) in self.open {
+            let path = self.folder.join(&table).display().to_string();
+            writer.close().map_err(|e| BacktestError::Write { path, cause: e.to_string() })?;
+            counts.insert(table, rows);
+        }
+        Ok(counts)
+    }
+}
