@@ -118,11 +118,12 @@ impl Decoder {
         row.machine_id = Cell::Null;
         row.sensors.fill(Cell::Null);
         row.unknown = 0;
-        let mut json = serde_json::Deserializer::from_slice(message.payload);
+        let text = std::str::from_utf8(message.payload).map_err(|error| {
+            (Reason::InvalidUtf8, format!("invalid UTF-8 at byte {}", error.valid_up_to()))
+        })?;
+        let mut json = sonic_rs::Deserializer::from_json(text);
         let seed = RowSeed { decoder: self, row };
-        seed.deserialize(&mut json)
-            .and_then(|()| json.end())
-            .map_err(|error| explain(message.payload, &error))?;
+        seed.deserialize(&mut json).and_then(|()| json.end()).map_err(|error| explain(&error))?;
         let timestamp = event_time(&row.timestamp)?;
         if timestamp.saturating_sub(message.received) > self.max_skew {
             let ahead = (timestamp - message.received) / 1_000_000;
@@ -176,19 +177,18 @@ fn event_time(cell: &Cell) -> Result<i64, (Reason, String)> {
     }
 }
 
-/// Why a message could not be parsed.
-fn explain(payload: &[u8], error: &serde_json::Error) -> (Reason, String) {
-    if let Err(utf8) = std::str::from_utf8(payload) {
-        return (Reason::InvalidUtf8, format!("invalid UTF-8 at byte {}", utf8.valid_up_to()));
+/// Why a message could not be parsed. The parser adds a picture of the place below its first line.
+fn explain(error: &sonic_rs::Error) -> (Reason, String) {
+    let text = error.to_string().lines().next().unwrap_or_default().to_string();
+    if !error.is_unmatched_type() {
+        return (Reason::NotJson, text);
     }
-    let text = error.to_string();
-    if error.is_data() {
-        let reason =
-            if text.contains("expected a JSON object") { Reason::NotAnObject } else { Reason::WrongType };
-        return (reason, text);
-    }
-    (Reason::NotJson, text)
+    let reason = if text.contains(OBJECT) { Reason::NotAnObject } else { Reason::WrongType };
+    (reason, text)
 }
+
+/// What a message must be.
+const OBJECT: &str = "a JSON object";
 
 struct RowSeed<'d, 'r, 'a> {
     decoder: &'d mut Decoder,
@@ -207,7 +207,7 @@ impl<'de: 'a, 'a> Visitor<'de> for RowSeed<'_, '_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str("a JSON object")
+        f.write_str(OBJECT)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
