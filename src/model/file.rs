@@ -174,8 +174,8 @@ impl ModelFile {
 
     /// Reads the text of a model file; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, FileError> {
-        let model: Self = serde_json::from_str(text)
-            .map_err(|source| FileError::Json { path: path.to_owned(), source })?;
+        let model: Self =
+            serde_json::from_str(text).map_err(|source| FileError::Json { path: path.to_owned(), source })?;
         model.check().map_err(|source| FileError::Invalid { path: path.to_owned(), source })?;
         Ok(model)
     }

@@ -26,6 +26,8 @@ use crate::schema::{ColumnType, MACHINE_ID, ReadingSchema, TIMESTAMP};
 /// 1900-01-01 and 10000-01-01, microseconds: no plant has readings outside.
 const EARLIEST: i64 = -2_208_988_800_000_000;
 const LATEST: i64 = 253_402_300_800_000_000;
+/// How deep a message may nest; a reading does not nest at all, but may have unknown keys.
+const DEEPEST: usize = 64;
 /// The longest `machine_id`, in bytes.
 const LONGEST_ID: usize = 256;
 
@@ -121,6 +123,9 @@ impl Decoder {
         let text = std::str::from_utf8(message.payload).map_err(|error| {
             (Reason::InvalidUtf8, format!("invalid UTF-8 at byte {}", error.valid_up_to()))
         })?;
+        if nested_deeper_than(text, DEEPEST) {
+            return Err((Reason::NotJson, format!("nested deeper than {DEEPEST} levels")));
+        }
         let mut json = sonic_rs::Deserializer::from_json(text);
         let seed = RowSeed { decoder: self, row };
         seed.deserialize(&mut json).and_then(|()| json.end()).map_err(|error| explain(&error))?;
@@ -185,6 +190,30 @@ fn explain(error: &sonic_rs::Error) -> (Reason, String) {
     }
     let reason = if text.contains(OBJECT) { Reason::NotAnObject } else { Reason::WrongType };
     (reason, text)
+}
+
+/// Whether brackets nest deeper than `limit`. The parser recurses, so without a limit a message of brackets alone
+/// would end the process. Few messages have so many brackets at all; only those are looked at one by one.
+fn nested_deeper_than(text: &str, limit: usize) -> bool {
+    let opens = |b: &&u8| matches!(b, b'[' | b'{');
+    if text.as_bytes().iter().filter(opens).count() <= limit {
+        return false;
+    }
+    let (mut depth, mut in_text, mut escaped) = (0usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > limit {
+            return true;
+        }
+    }
+    false
 }
 
 /// What a message must be.

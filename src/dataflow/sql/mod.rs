@@ -6,13 +6,12 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{Result, plan_err};
+use datafusion::common::Result;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 pub mod analyze;
 pub mod exec;
@@ -61,32 +60,22 @@ pub fn session(extensions: &Extensions, partitions: usize) -> SessionContext {
     context
 }
 
-/// Parses one SELECT and rewrites its window columns.
+/// Parses one statement and rewrites its window columns.
 pub fn parse(state: &SessionState, sql: &str) -> Result<Statement> {
     let mut statement = state.sql_to_statement(sql, &state.config().options().sql_parser.dialect)?;
     match &mut statement {
-        Statement::Statement(inner) if matches!(inner.as_ref(), SqlStatement::Query(_)) => {
-            rewrite::rewrite_window_columns(inner);
-            Ok(statement)
+        Statement::Statement(inner) => rewrite::rewrite_window_columns(inner),
+        Statement::Explain(explain) => {
+            if let Statement::Statement(inner) = explain.statement.as_mut() {
+                rewrite::rewrite_window_columns(inner);
+            }
         }
-        // EXPLAIN and SHOW change nothing either, and are welcome over tables.
-        Statement::Explain(_) => Ok(statement),
-        Statement::Statement(inner)
-            if matches!(
-                inner.as_ref(),
-                SqlStatement::ShowTables { .. }
-                    | SqlStatement::ShowColumns { .. }
-                    | SqlStatement::ExplainTable { .. }
-                    | SqlStatement::Explain { .. }
-            ) =>
-        {
-            Ok(statement)
-        }
-        _ => plan_err!("only queries are possible here: a statement that starts with SELECT or WITH"),
+        _ => {}
     }
+    Ok(statement)
 }
 
-/// The logical plan of one SELECT, not yet optimized.
+/// The logical plan of one statement, not yet optimized.
 pub async fn logical_plan(state: &SessionState, sql: &str) -> Result<LogicalPlan> {
     let statement = parse(state, sql)?;
     state.statement_to_plan(statement).await

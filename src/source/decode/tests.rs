@@ -176,9 +176,24 @@ fn ten_megabytes_of_garbage_keep_64_kib() {
     let garbage = vec![b'x'; 10 * 1024 * 1024];
     assert_eq!(dead_between_good(&garbage).0, "not_json");
     let nested = vec![b'['; 10 * 1024 * 1024];
-    assert_eq!(dead_between_good(&nested).0, "not_an_object");
+    assert_eq!(dead_between_good(&nested).0, "not_json");
     let deep = [br#"{"timestamp":1705314600000,"machine_id":1,"x":"#.to_vec(), vec![b'['; 1 << 20]].concat();
     assert_eq!(dead_between_good(&deep).0, "not_json");
+}
+
+#[test]
+fn nesting_is_limited_but_width_is_not() {
+    let message = |inner: &str| format!(r#"{{"timestamp":1705314600000,"machine_id":1,"x":{inner}}}"#);
+    let wide = message(&format!("[{}[]]", "[],{},".repeat(1_000)));
+    let text = message(&format!("\"\\\"{}\"", "[".repeat(1_000)));
+    let deep_enough = message(&format!("{}{}", "[".repeat(63), "]".repeat(63)));
+    let decoded = decode(&[wide.as_bytes(), text.as_bytes(), deep_enough.as_bytes()]);
+    assert_eq!(decoded.readings.num_rows(), 3, "{:?}", decoded.reasons);
+    let too_deep = message(&format!("{}{}", "[".repeat(64), "]".repeat(64)));
+    assert_eq!(
+        dead_between_good(too_deep.as_bytes()),
+        ("not_json".into(), "nested deeper than 64 levels".into())
+    );
 }
 
 #[test]
