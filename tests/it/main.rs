@@ -7,5 +7,10 @@
 // `#[test]` functions only, not in the helpers they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod dead_letters;
+mod end_to_end;
 mod parts;
 mod parts_work;
+mod refusals;
+mod serving;
+mod worker;

@@ -1,0 +1,158 @@
+//! The main job on a real broker: readings to features and tables, killed on the way.
+
+use std::time::Duration;
+
+use crate::parts::process::Process;
+use crate::parts::python;
+use crate::parts::s3::S3;
+use crate::worker::{Store, Worker};
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// The sensors with features, and the aggregates of each.
+const SENSORS: [&str; 8] = [
+    "temp_evaporator",
+    "temp_condenser",
+    "pressure_high",
+    "pressure_low",
+    "superheat",
+    "subcooling",
+    "compressor_current",
+    "vibration",
+];
+
+/// The features by plain SQL: every reading is repeated for each of the six windows that hold it. Windows end
+/// at most at the watermark: the newest reading less five seconds.
+fn features_oracle() -> String {
+    let mut aggregates = String::new();
+    for s in SENSORS {
+        aggregates += &format!(
+            ", avg({s}) AS {s}_avg, min({s}) AS {s}_min, max({s}) AS {s}_max, stddev({s}) AS {s}_stddev, \
+             regr_slope({s}, date_part('epoch', timestamp)) AS {s}_slope"
+        );
+    }
+    format!(
+        "SELECT machine_id, window_start, count(*) AS samples {aggregates}, avg(efficiency) AS compressor_efficiency,
+                (avg(temp_evaporator) + 273.15) / (avg(temp_condenser) - avg(temp_evaporator)) AS cop_carnot,
+                avg(pressure_high) / avg(pressure_low) AS pressure_ratio,
+                avg(temp_condenser) - avg(temp_evaporator) AS temp_difference
+         FROM (SELECT *, date_bin(INTERVAL '10 seconds', timestamp) - k.k * INTERVAL '10 seconds' AS window_start
+               FROM readings CROSS JOIN (VALUES (0), (1), (2), (3), (4), (5)) AS k(k))
+         WHERE window_start + INTERVAL '60 seconds'
+               <= (SELECT max(timestamp) FROM readings) - INTERVAL '5 seconds'
+         GROUP BY machine_id, window_start"
+    )
+}
+
+/// How many rows of `features` differ from the oracle's in any column, or are on one side only.
+fn differing_features(worker: &Worker) -> (i64, i64) {
+    let mut names: Vec<String> =
+        ["samples", "compressor_efficiency", "cop_carnot", "pressure_ratio", "temp_difference"]
+            .map(String::from)
+            .into();
+    for s in SENSORS {
+        names.extend(["avg", "min", "max", "stddev", "slope"].map(|a| format!("{s}_{a}")));
+    }
+    // Both sides add in another order, so the last digits of a float differ; 1e-6 of a slope per second is far
+    // below what a sensor tells. NULL equals NULL only.
+    let differs = |name: &String| {
+        let scale = if name.ends_with("_slope") { "1e-6" } else { "1e-9" };
+        format!(
+            "(f.{name} IS NULL) <> (o.{name} IS NULL) OR abs(f.{name} - o.{name}) > {scale} * (1 + abs(o.{name}))"
+        )
+    };
+    let any = names.iter().map(differs).collect::<Vec<_>>().join(" OR ");
+    let sql = format!(
+        "SELECT count(*) FILTER (WHERE f.machine_id IS NULL OR o.machine_id IS NULL OR {any})
+         FROM features f FULL JOIN ({}) o ON f.machine_id = o.machine_id AND f.window_start = o.window_start",
+        features_oracle()
+    );
+    (worker.number(&sql), worker.number("SELECT count(*) FROM features"))
+}
+
+fn kill_and_restart(worker: &Worker, process: &mut Process, table: &str, rows: u64) {
+    worker.wait_for_rows(process, table, rows, LONG);
+    process.kill();
+    *process = worker.start();
+}
+
+fn counts_by_other_readers(worker: &Worker, env: &[(&str, &str)], tables: &[&str]) {
+    let args: Vec<&str> = std::iter::once(worker.url.as_str()).chain(tables.iter().copied()).collect();
+    let text = python::run("tables.py", &args, env.iter().copied());
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for table in tables {
+        let ours = worker.number(&format!("SELECT count(*) FROM {table}"));
+        for reader in ["deltalake", "duckdb"] {
+            assert_eq!(found[table]["rows"][reader], ours, "{table} by {reader}: {text}");
+        }
+    }
+}
+
+/// A million readings of 200 machines over 8 partitions; the process is killed three times. Every reading is in
+/// the archive once, and every feature is what plain SQL over the archived readings gives.
+#[test]
+fn a_million_readings_survive_three_kills_each_exactly_once() {
+    let worker = Worker::new("million", 8, Store::Folder, "idle_timeout = \"1h\"");
+    let url = worker.kafka_url();
+    worker.output(&["simulate", "--machines", "200", "--duration", "5000s", "--period", "1s", "--out", &url]);
+    let mut process = worker.start();
+    for rows in [150_000, 450_000, 750_000] {
+        kill_and_restart(&worker, &mut process, "readings", rows);
+    }
+    worker.wait_for_rows(&mut process, "readings", 1_000_000, LONG);
+    assert!(process.terminate().success(), "{}", process.tail());
+
+    assert_eq!(worker.number("SELECT count(*) FROM readings"), 1_000_000);
+    let distinct = "SELECT count(*) FROM (SELECT DISTINCT kafka_partition, kafka_offset FROM readings)";
+    assert_eq!(worker.number(distinct), 1_000_000);
+    assert_eq!(worker.number("SELECT count(DISTINCT kafka_partition) FROM readings"), 8);
+    assert_eq!(worker.number("SELECT count(*) FROM dead_letters"), 0);
+    assert_eq!(worker.number("SELECT count(*) FROM late_readings"), 0);
+
+    let (differing, features) = differing_features(&worker);
+    // 5,000 s: windows end every 10 s from 10 s to 4,990 s.
+    assert_eq!((differing, features), (0, 200 * 499));
+    let unscored = "SELECT count(*) FROM features f FULL JOIN predictions p
+        ON f.machine_id = p.machine_id AND f.window_end = p.window_end
+        WHERE f.machine_id IS NULL OR p.machine_id IS NULL";
+    assert_eq!(worker.number(unscored), 0);
+    assert!(worker.number("SELECT count(probability) FROM predictions") > features / 2);
+
+    // The same queries over the archive give the same rows, to the last bit.
+    let out = worker.dir.path().join("backtest");
+    worker.output(&["backtest", "--input", &worker.url, "--out", &out.display().to_string()]);
+    for table in ["features", "predictions"] {
+        let again = out.join(table);
+        let past = "SELECT * FROM again WHERE window_end <= (SELECT max(window_end) FROM live)";
+        for (live, again_sql) in [(format!("SELECT * EXCLUDE (date) FROM {table}"), past)] {
+            let both = format!(
+                "WITH live AS ({live}) SELECT count(*) FROM (
+                    (SELECT * FROM live EXCEPT ALL {again_sql}) UNION ALL ({again_sql} EXCEPT ALL SELECT * FROM live))"
+            );
+            let batch = worker.sql_with(&[("again", &again)], &both);
+            assert_eq!(
+                arrow::util::display::array_value_to_string(batch.column(0), 0).unwrap(),
+                "0",
+                "{table}"
+            );
+        }
+    }
+    counts_by_other_readers(&worker, &[], &["readings", "features", "predictions", "dead_letters"]);
+}
+
+/// The same on an S3-compatible store, with one kill.
+#[test]
+fn an_archive_on_s3_is_complete_after_a_kill() {
+    let s3 = S3::shared();
+    let worker = Worker::new("onstore", 4, Store::S3(s3), "idle_timeout = \"1h\"");
+    let url = worker.kafka_url();
+    worker.output(&["simulate", "--machines", "40", "--duration", "2500s", "--period", "1s", "--out", &url]);
+    let mut process = worker.start();
+    kill_and_restart(&worker, &mut process, "readings", 20_000);
+    worker.wait_for_rows(&mut process, "readings", 100_000, LONG);
+    assert!(process.terminate().success(), "{}", process.tail());
+    let distinct = "SELECT count(*) FROM (SELECT DISTINCT kafka_partition, kafka_offset FROM readings)";
+    assert_eq!((worker.number("SELECT count(*) FROM readings"), worker.number(distinct)), (100_000, 100_000));
+    assert_eq!(differing_features(&worker), (0, 40 * 249));
+    counts_by_other_readers(&worker, &s3.env(), &["readings", "features"]);
+}
