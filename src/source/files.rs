@@ -132,6 +132,7 @@ impl FileError {
             Self::Rejects { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
                 Some("remove that file or name another one".into())
             }
+            Self::Read { .. } => Some("check the path: a relative one starts from the current folder".into()),
             Self::Map(error) => error.hint(),
             Self::Send(error) => error.hint(),
             _ => None,

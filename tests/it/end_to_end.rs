@@ -22,22 +22,26 @@ const SENSORS: [&str; 8] = [
 ];
 
 /// The features by plain SQL: every reading is repeated for each of the six windows that hold it. Windows end
-/// at most at the watermark: the newest reading less five seconds.
+/// at most at the watermark: the newest reading less five seconds. Time is counted from the first reading: the
+/// stock slope over seconds since 1970 is good for six digits only.
 fn features_oracle() -> String {
     let mut aggregates = String::new();
     for s in SENSORS {
         aggregates += &format!(
             ", avg({s}) AS {s}_avg, min({s}) AS {s}_min, max({s}) AS {s}_max, stddev({s}) AS {s}_stddev, \
-             regr_slope({s}, date_part('epoch', timestamp)) AS {s}_slope"
+             regr_slope({s}, date_part('epoch', timestamp) - 1704067200) AS {s}_slope"
         );
     }
     format!(
         "SELECT machine_id, window_start, count(*) AS samples {aggregates}, avg(efficiency) AS compressor_efficiency,
-                (avg(temp_evaporator) + 273.15) / (avg(temp_condenser) - avg(temp_evaporator)) AS cop_carnot,
+                CASE WHEN avg(temp_condenser) > avg(temp_evaporator) THEN
+                    (avg(temp_evaporator) + 273.15) / (avg(temp_condenser) - avg(temp_evaporator)) END AS cop_carnot,
                 avg(pressure_high) / avg(pressure_low) AS pressure_ratio,
                 avg(temp_condenser) - avg(temp_evaporator) AS temp_difference
-         FROM (SELECT *, date_bin(INTERVAL '10 seconds', timestamp) - k.k * INTERVAL '10 seconds' AS window_start
-               FROM readings CROSS JOIN (VALUES (0), (1), (2), (3), (4), (5)) AS k(k))
+         FROM (SELECT *, date_bin(INTERVAL '10 seconds', timestamp) - k.back AS window_start
+               FROM readings CROSS JOIN (VALUES
+                   (INTERVAL '0 seconds'), (INTERVAL '10 seconds'), (INTERVAL '20 seconds'),
+                   (INTERVAL '30 seconds'), (INTERVAL '40 seconds'), (INTERVAL '50 seconds')) AS k(back))
          WHERE window_start + INTERVAL '60 seconds'
                <= (SELECT max(timestamp) FROM readings) - INTERVAL '5 seconds'
          GROUP BY machine_id, window_start"
@@ -53,12 +57,10 @@ fn differing_features(worker: &Worker) -> (i64, i64) {
     for s in SENSORS {
         names.extend(["avg", "min", "max", "stddev", "slope"].map(|a| format!("{s}_{a}")));
     }
-    // Both sides add in another order, so the last digits of a float differ; 1e-6 of a slope per second is far
-    // below what a sensor tells. NULL equals NULL only.
+    // Both sides add in another order, so the last digits of a float differ. NULL equals NULL only.
     let differs = |name: &String| {
-        let scale = if name.ends_with("_slope") { "1e-6" } else { "1e-9" };
         format!(
-            "(f.{name} IS NULL) <> (o.{name} IS NULL) OR abs(f.{name} - o.{name}) > {scale} * (1 + abs(o.{name}))"
+            "(f.{name} IS NULL) <> (o.{name} IS NULL) OR abs(f.{name} - o.{name}) > 1e-9 * (1 + abs(o.{name}))"
         )
     };
     let any = names.iter().map(differs).collect::<Vec<_>>().join(" OR ");

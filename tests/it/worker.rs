@@ -132,9 +132,9 @@ impl Worker {
                 let path = path.display().to_string();
                 context.register_parquet(*name, path, Default::default()).await.unwrap();
             }
-            let frame = context.sql(sql).await.unwrap_or_else(|e| panic!("{sql}\n{e}"));
+            let frame = context.sql(sql).await.unwrap_or_else(|e| panic!("{:.300}\n{e}", sql));
             let schema = Arc::clone(frame.schema().inner());
-            let batches = frame.collect().await.unwrap_or_else(|e| panic!("{sql}\n{e}"));
+            let batches = frame.collect().await.unwrap_or_else(|e| panic!("{:.300}\n{e}", sql));
             arrow::compute::concat_batches(&schema, &batches).unwrap()
         })
     }

@@ -87,3 +87,18 @@ proptest! {
         }
     }
 }
+
+/// The exact slope of three points a second apart is known; seconds since 1970 must not blur it.
+#[test]
+fn a_slope_over_time_since_1970_keeps_its_digits() {
+    let mut accumulator = MomentsAccumulator { moment: Moment::Slope, groups: vec![] };
+    let x: ArrayRef = Arc::new(Float64Array::from(vec![1_704_067_200.1, 1_704_067_200.3, 1_704_067_200.6]));
+    let y: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, 4.0]));
+    accumulator.update_batch(&[y, Arc::clone(&x)], &[0, 0, 0], None, 1).unwrap();
+    let slope = accumulator.evaluate(EmitTo::All).unwrap().as_primitive::<Float64Type>().value(0);
+    let x: Vec<f64> = x.as_primitive::<Float64Type>().values().iter().map(|x| x - 1_704_067_200.0).collect();
+    let mean = x.iter().sum::<f64>() / 3.0;
+    let expected = x.iter().zip([1.0, 2.0, 4.0]).map(|(x, y)| (x - mean) * (y - 7.0 / 3.0)).sum::<f64>()
+        / x.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+    assert!((slope - expected).abs() < 1e-12 * expected.abs(), "{slope} {expected}");
+}
