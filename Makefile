@@ -3,7 +3,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help need parts demo test lint doc bench clean-data
+.PHONY: help need parts demo test lint doc bench bench-e2e model clean-data
 
 help: ## list these tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -33,5 +33,20 @@ doc: need ## the documentation of the library, warnings are errors
 bench: need ## benches of the parts of the data path, release build
 	cargo bench --bench '*'
 
-clean-data: ## remove what `make demo` wrote
+bench-e2e: need parts ## broker to committed tables: readings a second, release build
+	scripts/bench_e2e.py
+
+# Simulated plants, half of which fall ill within the day; the models of the folder play no part in it.
+model: need ## train the shipped model again, from nothing
+	rm -rf data/training
+	mkdir -p data/training/no-models
+	cargo run -- simulate --machines 60 --duration 1d --period 5s --faulty-share 0.5 --seed 7 \
+		--out data/training/readings.parquet --faults data/training/truth.parquet
+	cargo run -- backtest --input data/training/readings.parquet --only features \
+		--models data/training/no-models --out data/training/tables
+	mv data/training/truth.parquet data/training/tables/faults.parquet
+	cargo run -- train --query queries/training/failure.sql --label failure --input data/training/tables \
+		--data "60 simulated machines, one day, seed 7, half of them with a fault" --out models/failure.json
+
+clean-data: ## remove what `make demo` and `make model` wrote
 	rm -rf data
