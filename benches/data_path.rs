@@ -80,7 +80,9 @@ fn data_path(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("data_path");
     group.throughput(Throughput::Elements(rows)).sample_size(10);
     group.bench_function("json_to_columns", |bencher| {
-        bencher.iter(|| raw.iter().map(|b| decode.decode(0, b).expect("columns").readings.num_rows()).sum::<usize>());
+        bencher.iter(|| {
+            raw.iter().map(|b| decode.decode(0, b).expect("columns").readings.num_rows()).sum::<usize>()
+        });
     });
     let (features, _) = graph(false);
     group.bench_function("columns_to_windows", |bencher| {

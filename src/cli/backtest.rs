@@ -20,7 +20,7 @@ use crate::simulate::parse_duration;
 /// Run the queries over the past: the rows the live stream would have given
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example:\n  coldstream backtest --input readings.jsonl --out results\n  \
-    coldstream query \"SELECT * FROM …\" reads the live tables; `results/<stream>/*.parquet` are the backtest's")]
+    coldstream backtest --input s3://plants/archive --queries my-queries --out results")]
 pub struct BacktestArgs {
     /// A .jsonl, .jsonl.gz or .parquet file of readings, or the URL of an archive
     #[arg(long, value_name = "FILE|URL")]
@@ -37,7 +37,7 @@ pub struct BacktestArgs {
     /// How much older than the newest reading a reading may be and still be waited for
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     pub max_delay: i64,
-    /// New or empty folder for the tables: DIR/<stream>/part-0.parquet
+    /// New or empty folder for the tables: DIR/STREAM/part-0.parquet
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }

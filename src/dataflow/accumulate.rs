@@ -77,7 +77,7 @@ pub struct AggregateTable {
 
 impl std::fmt::Debug for AggregateTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AggregateTable").field("groups", &self.len()).finish_non_exhaustive()
+        f.debug_struct("AggregateTable").field("groups", &self.groups()).finish_non_exhaustive()
     }
 }
 
@@ -94,7 +94,7 @@ impl AggregateTable {
     }
 
     /// Number of groups.
-    pub fn len(&self) -> usize {
+    pub fn groups(&self) -> usize {
         match &self.groups {
             Some(groups) => groups.len(),
             None => usize::from(self.touched),
@@ -115,7 +115,7 @@ impl AggregateTable {
     /// Adds rows: `keys` are the key columns, `inputs` the evaluated inputs, all `rows` long.
     pub fn update(&mut self, keys: &[ArrayRef], inputs: &[ArrayRef], rows: usize) -> Result<()> {
         self.intern(keys, rows)?;
-        let groups = self.len();
+        let groups = self.groups();
         let mut arguments: Vec<ArrayRef> = Vec::with_capacity(2);
         for (aggregate, accumulator) in self.shape.aggregates.iter().zip(&mut self.accumulators) {
             arguments.clear();
@@ -129,7 +129,7 @@ impl AggregateTable {
     /// Adds the states of a sealed table.
     pub fn merge(&mut self, sealed: &Sealed) -> Result<()> {
         self.intern(&sealed.keys, sealed.rows)?;
-        let groups = self.len();
+        let groups = self.groups();
         for (states, accumulator) in sealed.states.iter().zip(&mut self.accumulators) {
             accumulator.merge_batch(states, &self.indices, groups)?;
         }
@@ -138,7 +138,7 @@ impl AggregateTable {
 
     /// Empties the table into its states.
     pub fn seal(mut self) -> Result<Sealed> {
-        let rows = self.len();
+        let rows = self.groups();
         let keys = self.emit_keys()?;
         let states =
             self.accumulators.iter_mut().map(|a| a.state(EmitTo::All)).collect::<Result<Vec<_>>>()?;

@@ -195,7 +195,7 @@ impl WindowOperator {
         for (_, pane) in self.panes.range_mut(start..end) {
             table.merge(seal(pane, &self.plan.shape)?)?;
         }
-        let rows = table.len();
+        let rows = table.groups();
         let (mut columns, results) = table.finish()?;
         columns.insert(self.plan.window_at, window_column(start, end, rows));
         columns.extend(results);

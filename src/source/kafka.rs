@@ -11,7 +11,7 @@
 //! throws away what it has fetched ahead.)
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t::{
 };
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::statistics::Statistics;
@@ -40,6 +40,8 @@ const LINGER: Duration = Duration::from_millis(50);
 const QUEUED_BATCHES: usize = 4;
 /// How long polling waits for a full queue before it pauses the partition.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the group's offsets are told to Kafka.
+const TELL: Duration = Duration::from_secs(1);
 /// How long a broker may take to answer at start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -65,6 +67,8 @@ pub trait Assignee: Send + Sync + 'static {
     fn revoked(&self, partition: i32);
     /// The newest offset of a partition in Kafka, told every few seconds.
     fn high_watermark(&self, partition: i32, offset: i64);
+    /// Partitions committed since the last call, each with the offset to go on from.
+    fn committed(&self) -> Vec<(i32, i64)>;
 }
 
 /// Why the source cannot go on.
@@ -112,6 +116,8 @@ struct Group {
     topic: String,
     assignee: Arc<dyn Assignee>,
     queues: Mutex<HashMap<i32, SyncSender<RawBatch>>>,
+    /// Counts assignments and revocations: messages gathered before one belong to nobody after it.
+    rebalances: AtomicU64,
     failure: Mutex<Option<String>>,
 }
 
@@ -143,6 +149,7 @@ impl ClientContext for Group {
 
 impl ConsumerContext for Group {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, tpl: &mut TopicPartitionList) {
+        self.rebalances.fetch_add(1, Ordering::Relaxed);
         let result = match err {
             RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(tpl).and_then(|list| consumer.assign(&list)),
             RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
@@ -222,6 +229,7 @@ impl KafkaSource {
             topic: settings.topic.clone(),
             assignee,
             queues: Mutex::default(),
+            rebalances: AtomicU64::new(0),
             failure: Mutex::default(),
         };
         let consumer: BaseConsumer<Group> =
@@ -242,8 +250,18 @@ impl KafkaSource {
         let mut batches: HashMap<i32, Pending> = HashMap::new();
         let mut failed = None;
         let mut round = 0u32;
+        let mut rebalances = 0;
+        let mut told = Instant::now();
         while !stop.load(Ordering::Relaxed) && failed.is_none() {
-            match self.consumer.poll(Duration::from_millis(10)) {
+            let polled = self.consumer.poll(Duration::from_millis(10));
+            // Callbacks run inside `poll`. What was gathered before a rebalance is read again by whoever owns the
+            // partition now, from the offset of its checkpoint: handing it on as well would count it twice.
+            let seen = group.rebalances.load(Ordering::Relaxed);
+            if seen != rebalances {
+                rebalances = seen;
+                batches.clear();
+            }
+            match polled {
                 Some(Ok(message)) => self.take(&mut batches, &message),
                 Some(Err(error)) => failed = fatal(error),
                 None => self.flush(&mut batches, Instant::now()),
@@ -251,6 +269,10 @@ impl KafkaSource {
             round = round.wrapping_add(1);
             if round.is_multiple_of(256) {
                 self.flush(&mut batches, Instant::now());
+            }
+            if round.is_multiple_of(64) && told.elapsed() >= TELL {
+                told = Instant::now();
+                self.tell_group(CommitMode::Async);
             }
             let failure = group.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(message) = failure {
@@ -260,15 +282,26 @@ impl KafkaSource {
         // Messages that were not handed on are read again later: their offsets are in no checkpoint.
         let assigned = self.consumer.assignment().map_err(KafkaSourceError::Failed)?;
         group.revoke(&assigned);
+        self.tell_group(CommitMode::Sync);
         self.consumer.unassign().map_err(KafkaSourceError::Failed)?;
         failed.map_or(Ok(()), Err)
     }
 
-    /// Tells the group up to where its partition is committed, for tools that show the lag.
-    pub fn commit(&self, topic: &str, partition: i32, next_offset: i64) -> Result<(), KafkaError> {
+    /// Tells the group up to where its partitions are committed. Tools show the lag by it; nothing depends on it,
+    /// so a failure is no more than a line in the log.
+    fn tell_group(&self, mode: CommitMode) {
+        let group = self.consumer.context();
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(next_offset))?;
-        self.consumer.commit(&list, rdkafka::consumer::CommitMode::Async)
+        let told = group.assignee.committed().into_iter().try_for_each(|(partition, offset)| {
+            list.add_partition_offset(&group.topic, partition, Offset::Offset(offset))
+        });
+        let told = told.and_then(|()| match list.count() {
+            0 => Ok(()),
+            _ => self.consumer.commit(&list, mode),
+        });
+        if let Err(error) = told {
+            tracing::debug!(%error, "the group's offsets were not told");
+        }
     }
 
     fn take(&self, batches: &mut HashMap<i32, Pending>, message: &BorrowedMessage) {
@@ -286,8 +319,6 @@ impl KafkaSource {
 
     /// Hands on the batches that have waited long enough, and tries again those that found no place.
     fn flush(&self, batches: &mut HashMap<i32, Pending>, now: Instant) {
-        let queues = self.consumer.context().queues().keys().copied().collect::<Vec<_>>();
-        batches.retain(|partition, _| queues.contains(partition));
         for (&partition, pending) in batches {
             let due = now.duration_since(pending.since) >= LINGER || pending.is_full();
             if !pending.batch.is_empty() && due {

@@ -71,6 +71,7 @@ async fn commit(shared: &Shared, epochs: Vec<SealedEpoch>) -> Result<(), WorkerE
         shared.archive.commit(&manifests).await?;
         for manifest in &manifests {
             shared.hot.committed(manifest.partition, manifest.epoch);
+            shared.offsets().insert(manifest.partition, manifest.next_offset);
         }
     }
     for stored in waiting {

@@ -131,6 +131,8 @@ pub(crate) struct Shared {
     runtime: Handle,
     epochs: mpsc::UnboundedSender<SealedEpoch>,
     tasks: Mutex<HashMap<i32, Running>>,
+    /// Offsets committed and not yet told to the consumer group.
+    offsets: Mutex<HashMap<i32, i64>>,
     /// The first error of any thread: it stops the worker.
     failure: Mutex<Option<WorkerError>>,
     stop: Arc<AtomicBool>,
@@ -146,6 +148,10 @@ impl Shared {
         tracing::error!("{error}");
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn offsets(&self) -> std::sync::MutexGuard<'_, HashMap<i32, i64>> {
+        self.offsets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tasks(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Running>> {
@@ -178,6 +184,7 @@ impl Worker {
             runtime: Handle::current(),
             epochs,
             tasks: Mutex::default(),
+            offsets: Mutex::default(),
             failure: Mutex::default(),
             stop: Arc::clone(&stop),
         });
@@ -243,6 +250,10 @@ impl Assignee for Partitions {
         if let Some(running) = self.0.tasks().get(&partition) {
             running.high_watermark.store(offset, Ordering::Relaxed);
         }
+    }
+
+    fn committed(&self) -> Vec<(i32, i64)> {
+        self.0.offsets().drain().collect()
     }
 }
 

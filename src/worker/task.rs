@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use tokio::sync::oneshot;
 
 use super::committer::SealedEpoch;
@@ -174,7 +174,14 @@ impl Task {
             self.add(&shared.graph.streams()[position].name, batch);
         }
         if let Some(late) = outputs.late {
-            shared.live.late_readings("all", late.num_rows() as u64);
+            for stream in shared.graph.streams() {
+                let late_for = late.column_by_name("stream").and_then(|c| c.as_string_opt::<i32>());
+                let count =
+                    late_for.map_or(0, |c| c.iter().filter(|name| *name == Some(&*stream.name)).count());
+                if count > 0 {
+                    shared.live.late_readings(&stream.name, count as u64);
+                }
+            }
             self.add(LATE_READINGS, late);
         }
     }

@@ -9,6 +9,8 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use coldstream::archive::{Archive, StoreOptions};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::parts::kafka::Kafka;
 use crate::parts::process::{self, Process};
@@ -93,6 +95,17 @@ impl Worker {
     /// `kafka://…` of the topic.
     pub fn kafka_url(&self) -> String {
         format!("kafka://{}/{}", Kafka::shared().bootstrap(), self.topic)
+    }
+
+    /// Sum of the offsets that the consumer group has told Kafka.
+    pub fn group_offsets(&self, partitions: i32) -> i64 {
+        let consumer: BaseConsumer =
+            Kafka::shared().client().set("group.id", &self.topic).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&self.topic, 0, partitions - 1);
+        let committed =
+            consumer.committed_offsets(list, Duration::from_secs(10)).expect("the group's offsets");
+        committed.elements().iter().filter_map(|element| element.offset().to_raw()).sum()
     }
 
     fn store_options(&self) -> StoreOptions {

@@ -104,7 +104,7 @@ fn naive(rows: &[Row], slide: i64, size: i64, delay: i64) -> (Windows, Vec<usize
     let mut late = Vec::new();
     let mut watermark = i64::MIN;
     for (i, &(ts, machine, x)) in rows.iter().enumerate() {
-        let first = ts - (ts - 0).rem_euclid(slide);
+        let first = ts - ts.rem_euclid(slide);
         let ends: Vec<i64> =
             (0..).map(|k| first - k * slide).take_while(|s| s + size > ts).map(|s| s + size).collect();
         let open: Vec<i64> = ends.iter().copied().filter(|&end| end > watermark).collect();
