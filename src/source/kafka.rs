@@ -10,7 +10,7 @@
 //! keeps its place in the group however long the store stalls. (Pausing at once would be dear: librdkafka then
 //! throws away what it has fetched ahead.)
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t::{
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
@@ -67,8 +67,8 @@ pub trait Assignee: Send + Sync + 'static {
     fn revoked(&self, partition: i32);
     /// The newest offset of a partition in Kafka, told every few seconds.
     fn high_watermark(&self, partition: i32, offset: i64);
-    /// Partitions committed since the last call, each with the offset to go on from.
-    fn committed(&self) -> Vec<(i32, i64)>;
+    /// For each partition that has a commit the offset to go on from.
+    fn committed(&self) -> BTreeMap<i32, i64>;
 }
 
 /// Why the source cannot go on.
@@ -118,6 +118,10 @@ struct Group {
     queues: Mutex<HashMap<i32, SyncSender<RawBatch>>>,
     /// Counts assignments and revocations: messages gathered before one belong to nobody after it.
     rebalances: AtomicU64,
+    /// Our partitions: of others nothing is told any more.
+    owned: Mutex<BTreeSet<i32>>,
+    /// The offsets last told to Kafka; empty where telling failed, so that it is tried again.
+    told: Mutex<BTreeMap<i32, i64>>,
     failure: Mutex<Option<String>>,
 }
 
@@ -154,6 +158,8 @@ impl ConsumerContext for Group {
             RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(tpl).and_then(|list| consumer.assign(&list)),
             RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 self.revoke(tpl);
+                self.tell(consumer, CommitMode::Sync);
+                self.owned().clear();
                 consumer.unassign()
             }
             other => {
@@ -163,6 +169,13 @@ impl ConsumerContext for Group {
         };
         if let Err(error) = result {
             self.fail(format!("partitions cannot be assigned: {error}"));
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::info!(%error, "the group's offsets were not told; trying again");
+            self.told().clear();
         }
     }
 }
@@ -176,6 +189,32 @@ impl Group {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn owned(&self) -> std::sync::MutexGuard<'_, BTreeSet<i32>> {
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, i64>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells Kafka up to where our partitions are committed. Tools show the lag by it; nothing depends on it, so
+    /// a failure is no more than a line in the log and another try.
+    fn tell(&self, consumer: &BaseConsumer<Self>, mode: CommitMode) {
+        let mut committed = self.assignee.committed();
+        committed.retain(|partition, _| self.owned().contains(partition));
+        if committed.is_empty() || *self.told() == committed {
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        let added = committed.iter().try_for_each(|(&partition, &offset)| {
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))
+        });
+        match added.and_then(|()| consumer.commit(&list, mode)) {
+            Ok(()) => *self.told() = committed,
+            Err(error) => tracing::info!(%error, "the group's offsets were not told"),
+        }
+    }
+
     fn assign(&self, tpl: &TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
         let mut list = TopicPartitionList::new();
         for element in tpl.elements() {
@@ -186,6 +225,7 @@ impl Group {
                     let offset = next.map_or(Offset::Beginning, Offset::Offset);
                     list.add_partition_offset(element.topic(), partition, offset)?;
                     self.queues().insert(partition, sender);
+                    self.owned().insert(partition);
                 }
                 Err(message) => self.fail(message),
             }
@@ -216,6 +256,9 @@ impl KafkaSource {
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
             .set("partition.assignment.strategy", "range")
+            // How long the partitions of a killed process stay without owner; librdkafka beats in a thread of its
+            // own, so a busy process is not taken for a dead one. The default is 45 s.
+            .set("session.timeout.ms", "10000")
             .set("topic.metadata.refresh.interval.ms", "5000")
             .set("statistics.interval.ms", "2000")
             // The default of one second leaves the fetcher idle once its queue has been full.
@@ -230,6 +273,8 @@ impl KafkaSource {
             assignee,
             queues: Mutex::default(),
             rebalances: AtomicU64::new(0),
+            owned: Mutex::default(),
+            told: Mutex::default(),
             failure: Mutex::default(),
         };
         let consumer: BaseConsumer<Group> =
@@ -272,7 +317,7 @@ impl KafkaSource {
             }
             if round.is_multiple_of(64) && told.elapsed() >= TELL {
                 told = Instant::now();
-                self.tell_group(CommitMode::Async);
+                group.tell(&self.consumer, CommitMode::Async);
             }
             let failure = group.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(message) = failure {
@@ -282,26 +327,9 @@ impl KafkaSource {
         // Messages that were not handed on are read again later: their offsets are in no checkpoint.
         let assigned = self.consumer.assignment().map_err(KafkaSourceError::Failed)?;
         group.revoke(&assigned);
-        self.tell_group(CommitMode::Sync);
+        group.tell(&self.consumer, CommitMode::Sync);
         self.consumer.unassign().map_err(KafkaSourceError::Failed)?;
         failed.map_or(Ok(()), Err)
-    }
-
-    /// Tells the group up to where its partitions are committed. Tools show the lag by it; nothing depends on it,
-    /// so a failure is no more than a line in the log.
-    fn tell_group(&self, mode: CommitMode) {
-        let group = self.consumer.context();
-        let mut list = TopicPartitionList::new();
-        let told = group.assignee.committed().into_iter().try_for_each(|(partition, offset)| {
-            list.add_partition_offset(&group.topic, partition, Offset::Offset(offset))
-        });
-        let told = told.and_then(|()| match list.count() {
-            0 => Ok(()),
-            _ => self.consumer.commit(&list, mode),
-        });
-        if let Err(error) = told {
-            tracing::debug!(%error, "the group's offsets were not told");
-        }
     }
 
     fn take(&self, batches: &mut HashMap<i32, Pending>, message: &BorrowedMessage) {

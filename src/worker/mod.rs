@@ -8,7 +8,7 @@
 //! A partition hands over an epoch and goes on at once with the next; it waits only if the one before is not
 //! in the store yet. So memory holds two epochs of each partition at most, whatever the store does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -131,8 +131,8 @@ pub(crate) struct Shared {
     runtime: Handle,
     epochs: mpsc::UnboundedSender<SealedEpoch>,
     tasks: Mutex<HashMap<i32, Running>>,
-    /// Offsets committed and not yet told to the consumer group.
-    offsets: Mutex<HashMap<i32, i64>>,
+    /// Where each partition goes on after its newest commit.
+    offsets: Mutex<BTreeMap<i32, i64>>,
     /// The first error of any thread: it stops the worker.
     failure: Mutex<Option<WorkerError>>,
     stop: Arc<AtomicBool>,
@@ -150,7 +150,7 @@ impl Shared {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    fn offsets(&self) -> std::sync::MutexGuard<'_, HashMap<i32, i64>> {
+    fn offsets(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, i64>> {
         self.offsets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -227,6 +227,9 @@ impl Assignee for Partitions {
             message
         })?;
         tracing::info!(partition, offset, "partition assigned");
+        // Another process may have committed it meanwhile, or died before it told the group: this is what counts.
+        shared.offsets().remove(&partition);
+        shared.offsets().extend(offset.map(|offset| (partition, offset)));
         let name = format!("partition-{partition}");
         let thread = std::thread::Builder::new().name(name).spawn(move || task.run(&batches));
         let thread = thread.map_err(|error| error.to_string())?;
@@ -252,8 +255,8 @@ impl Assignee for Partitions {
         }
     }
 
-    fn committed(&self) -> Vec<(i32, i64)> {
-        self.0.offsets().drain().collect()
+    fn committed(&self) -> BTreeMap<i32, i64> {
+        self.0.offsets().clone()
     }
 }
 

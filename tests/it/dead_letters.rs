@@ -40,6 +40,7 @@ fn each_bad_message_becomes_one_row_and_its_neighbours_are_kept() {
     worker.wait_for_rows(&mut process, "dead_letters", bad.len() as u64, Duration::from_secs(120));
     worker.wait_for_rows(&mut process, "readings", bad.len() as u64 + 1, Duration::from_secs(120));
     assert!(process.terminate().success(), "{}", process.tail());
+    assert_eq!(worker.group_offsets(1), 2 * bad.len() as i64 + 1, "{}", process.tail());
 
     let rows = worker.sql(
         "SELECT reason, payload_bytes, payload, topic, kafka_offset, detail
