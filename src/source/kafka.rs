@@ -157,7 +157,8 @@ impl ConsumerContext for Group {
         let result = match err {
             RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(tpl).and_then(|list| consumer.assign(&list)),
             RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
-                self.revoke(tpl);
+                let partitions: Vec<i32> = tpl.elements().iter().map(|e| e.partition()).collect();
+                self.revoke(&partitions);
                 self.tell(consumer, CommitMode::Sync);
                 self.owned().clear();
                 consumer.unassign()
@@ -172,8 +173,10 @@ impl ConsumerContext for Group {
         }
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        // A commit as a whole may succeed and yet refuse some of its partitions.
+        let refused = offsets.elements().iter().find_map(|element| element.error().err());
+        if let Some(error) = result.err().or(refused) {
             tracing::info!(%error, "the group's offsets were not told; trying again");
             self.told().clear();
         }
@@ -202,7 +205,9 @@ impl Group {
     fn tell(&self, consumer: &BaseConsumer<Self>, mode: CommitMode) {
         let mut committed = self.assignee.committed();
         committed.retain(|partition, _| self.owned().contains(partition));
-        if committed.is_empty() || *self.told() == committed {
+        // What was told before a last, synchronous call may have been lost on its way.
+        let known = matches!(mode, CommitMode::Async) && *self.told() == committed;
+        if committed.is_empty() || known {
             return;
         }
         let mut list = TopicPartitionList::new();
@@ -233,13 +238,12 @@ impl Group {
         Ok(list)
     }
 
-    fn revoke(&self, tpl: &TopicPartitionList) {
-        let partitions: Vec<i32> = tpl.elements().iter().map(|e| e.partition()).collect();
+    fn revoke(&self, partitions: &[i32]) {
         // All queues end first, so that the partitions finish side by side.
-        for partition in &partitions {
+        for partition in partitions {
             self.queues().remove(partition);
         }
-        for partition in partitions {
+        for &partition in partitions {
             self.assignee.revoked(partition);
         }
     }
@@ -325,8 +329,8 @@ impl KafkaSource {
             }
         }
         // Messages that were not handed on are read again later: their offsets are in no checkpoint.
-        let assigned = self.consumer.assignment().map_err(KafkaSourceError::Failed)?;
-        group.revoke(&assigned);
+        let owned: Vec<i32> = group.owned().iter().copied().collect();
+        group.revoke(&owned);
         group.tell(&self.consumer, CommitMode::Sync);
         self.consumer.unassign().map_err(KafkaSourceError::Failed)?;
         failed.map_or(Ok(()), Err)

@@ -8,6 +8,7 @@ use arrow::datatypes::Int64Type;
 use crate::parts::process::Process;
 use crate::parts::python;
 use crate::parts::s3::S3;
+use crate::parts::wait;
 use crate::worker::{Store, Worker};
 
 const LONG: Duration = Duration::from_secs(600);
@@ -105,13 +106,18 @@ fn a_million_readings_survive_three_kills_each_exactly_once() {
         kill_and_restart(&worker, &mut process, "readings", rows);
     }
     worker.wait_for_rows(&mut process, "readings", 1_000_000, LONG);
+    // Tools that show the lag of the group see none.
+    wait::until("the offsets of the group", Duration::from_secs(60), || match worker.group_offsets(8) {
+        1_000_000 => Ok(()),
+        found => Err(format!("{found}\n{}", process.tail())),
+    });
     assert!(process.terminate().success(), "{}", process.tail());
+    assert_eq!(worker.group_offsets(8), 1_000_000, "{}", process.tail());
 
     assert_eq!(worker.number("SELECT count(*) FROM readings"), 1_000_000);
     let distinct = "SELECT count(*) FROM (SELECT DISTINCT kafka_partition, kafka_offset FROM readings)";
     assert_eq!(worker.number(distinct), 1_000_000);
     assert_eq!(worker.number("SELECT count(DISTINCT kafka_partition) FROM readings"), 8);
-    assert_eq!(worker.group_offsets(8), 1_000_000, "tools that show the lag see none");
     assert_eq!(worker.number("SELECT count(*) FROM dead_letters"), 0);
     assert_eq!(worker.number("SELECT count(*) FROM late_readings"), 0);
 
