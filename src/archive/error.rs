@@ -131,6 +131,20 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A table has rows of a partition whose chain of epochs is gone.
+    #[error(
+        "table `{table}` has rows of {topic}/{partition} up to epoch {epoch}, whose checkpoints are gone"
+    )]
+    LostChain {
+        /// Table name.
+        table: String,
+        /// Kafka topic.
+        topic: String,
+        /// Kafka partition.
+        partition: i32,
+        /// The newest epoch in the table.
+        epoch: Epoch,
+    },
     /// An epoch that is not in its tables yet names a data file that is gone.
     #[error("table `{table}`: file {path} of epoch {epoch} is gone before it was committed")]
     LostFile {
@@ -169,8 +183,10 @@ impl ArchiveError {
             Self::BadSpec { .. } => "rename the column in the query",
             Self::Contended { .. } => "too many writers commit to one table: raise commit_interval",
             Self::LostFile { .. } => {
-                "the table was deleted or vacuumed by hand: restore it, or delete the topic's folder under \
-                 _coldstream/checkpoints to start anew"
+                "the table was deleted or vacuumed by hand: restore it, or start anew with another [archive] url"
+            }
+            Self::LostChain { .. } => {
+                "restore the topic's folder under _coldstream/checkpoints, or start anew with another [archive] url"
             }
             Self::BadRows { .. }
             | Self::Encode { .. }

@@ -250,6 +250,7 @@ impl Archive {
     /// has no epoch. Every owner of a partition starts with this.
     ///
     /// # Errors
+    /// [`ArchiveError::LostChain`] when the tables know the partition and its checkpoints are gone;
     /// [`ArchiveError::LostFile`] when an epoch is to be committed whose files are gone, which only deleting
     /// by hand can bring about.
     pub async fn recover(&self, topic: &str, partition: i32) -> Result<Option<Recovered>, ArchiveError> {
@@ -267,7 +268,10 @@ impl Archive {
             }
         }
         let newest = match decide(&stored, &committed) {
-            Recovery::Empty => return Ok(None),
+            Recovery::Empty => {
+                self.check_unknown(topic, partition).await?;
+                return Ok(None);
+            }
             Recovery::UpToDate { newest } => newest,
             Recovery::MustCommit { newest, epochs } => {
                 let missing: Vec<EpochManifest> =
@@ -284,6 +288,18 @@ impl Archive {
         };
         let state = chain.state(&manifest).await?;
         Ok(Some(Recovered { manifest, state }))
+    }
+
+    /// Checks that no table knows a partition without checkpoints. Its epochs would begin at the first again, and a
+    /// table that has had those numbers would leave their rows out.
+    async fn check_unknown(&self, topic: &str, partition: i32) -> Result<(), ArchiveError> {
+        let app_id = epoch::app_id(topic, partition);
+        for table in self.table_names().await? {
+            if let Some(epoch) = Box::pin(self.table(&table)?.committed(&app_id)).await? {
+                return Err(ArchiveError::LostChain { table, topic: topic.to_owned(), partition, epoch });
+            }
+        }
+        Ok(())
     }
 
     /// Checks that files are there before a table refers to them: a table with a missing file cannot be read.

@@ -60,8 +60,8 @@ impl DataflowError {
             Self::Read { .. } => Some("check the path, or set `queries` in coldstream.toml".into()),
             Self::NameTaken { .. } => Some("rename the file: its name is the name of the stream".into()),
             Self::Fingerprint(_) => Some(
-                "start with the queries the checkpoint was written by, or move the archive's \
-                 `_coldstream/checkpoints` away to start empty"
+                "put the queries and models back as they were, or set `dataflow.on_query_change = \
+                 \"start_empty\"` to go on at the same offset with empty windows"
                     .into(),
             ),
             _ => None,

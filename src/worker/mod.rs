@@ -86,11 +86,6 @@ impl WorkerError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Archive(error) => error.hint(),
-            Self::Dataflow(DataflowError::Fingerprint(_)) => Some(
-                "put the queries and models back as they were, or set `dataflow.on_query_change = \
-                 \"start_empty\"` to go on at the same offset with empty windows"
-                    .into(),
-            ),
             Self::Dataflow(error) => error.hint(),
             Self::Kafka(error) => error.hint(),
             Self::Arrow { .. } | Self::Thread(_) => None,

@@ -152,3 +152,19 @@ async fn a_broken_chain_names_the_object() {
     let error = fixture.archive.recover(TOPIC, 0).await.unwrap_err().to_string();
     assert!(error.ends_with(".json: format 2 is not known to this version"), "{error}");
 }
+
+/// Epochs that begin at the first again would be taken for those the tables already have, and be left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_whose_checkpoints_are_gone_is_refused() {
+    let fixture = Fixture::new(&["readings"]).await;
+    let first = write(&fixture.archive, 0, 1, &["readings"], 1).await;
+    fixture.archive.create_epoch(&first, Vec::new()).await.unwrap();
+    fixture.archive.commit(&[first]).await.unwrap();
+    std::fs::remove_dir_all(fixture.dir.path().join("_coldstream")).unwrap();
+    let archive = fixture.reopen().await;
+    let error = archive.recover(TOPIC, 0).await.unwrap_err();
+    assert!(matches!(&error, ArchiveError::LostChain { epoch: Epoch(1), .. }), "{error}");
+    assert!(error.hint().unwrap().contains("restore"));
+    // Another partition was never there, and starts as ever.
+    assert!(archive.recover(TOPIC, 1).await.unwrap().is_none());
+}
