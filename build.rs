@@ -6,8 +6,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const PROTOS: &[&str] =
-    &["coldstream/v1/common.proto", "coldstream/v1/history.proto", "coldstream/v1/status.proto"];
+const PROTOS: &[&str] = &[
+    "coldstream/v1/alarm.proto",
+    "coldstream/v1/common.proto",
+    "coldstream/v1/demo.proto",
+    "coldstream/v1/history.proto",
+    "coldstream/v1/prediction.proto",
+    "coldstream/v1/status.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

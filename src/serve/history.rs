@@ -67,6 +67,13 @@ impl HistoryService for HistoryApi {
         let rows = self.sql.query(&request.sql).await?;
         Ok(Response::new(json(rows, limit as usize).await?))
     }
+
+    async fn get_series(
+        &self,
+        _: Request<proto::GetSeriesRequest>,
+    ) -> Result<Response<proto::GetSeriesResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
 }
 
 fn encoding(error: ArrowError) -> SqlError {

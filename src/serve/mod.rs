@@ -62,7 +62,7 @@ pub struct ModelInfo {
 
 impl From<ModelInfo> for proto::ModelState {
     fn from(model: ModelInfo) -> Self {
-        Self { name: model.name, version: model.version, algorithm: model.algorithm }
+        Self { name: model.name, version: model.version, algorithm: model.algorithm, card: String::new() }
     }
 }
 

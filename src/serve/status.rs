@@ -60,6 +60,7 @@ impl StatusService for StatusApi {
             partitions: self.live.partitions().into_iter().map(Into::into).collect(),
             tables: tables.into_iter().map(Into::into).collect(),
             models: models.into_iter().map(Into::into).collect(),
+            ..Default::default()
         }))
     }
 
@@ -123,5 +124,19 @@ impl StatusService for StatusApi {
         let end = stream::once(async { Err(Status::unavailable("the server is stopping")) });
         let until = messages.take_until(stopped(self.stopping.clone()));
         Ok(Response::new(Box::pin(until.chain(end))))
+    }
+
+    async fn list_sensors(
+        &self,
+        _: Request<proto::ListSensorsRequest>,
+    ) -> Result<Response<proto::ListSensorsResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn list_messages(
+        &self,
+        _: Request<proto::ListMessagesRequest>,
+    ) -> Result<Response<proto::ListMessagesResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 }

@@ -368,6 +368,7 @@ impl LiveState {
                 .collect(),
             readings: streams.readings,
             last_seen: (seen != NEVER).then(|| convert::timestamp(self.started_at() + seen)),
+            open_alarms: Vec::new(),
         }
     }
 }

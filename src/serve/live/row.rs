@@ -294,6 +294,7 @@ impl Row {
             probability: self.probability(),
             model_version,
             window_end: Some(convert::timestamp(window_end)),
+            ..proto::Prediction::default()
         }
     }
 }
