@@ -6,14 +6,16 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 
+use crate::alarm::{AlarmError, AlarmPlan, RuleFile, StreamRows};
 use crate::archive::{Archive, ArchiveError};
 use crate::dataflow::{DataflowError, Graph, Query};
 use crate::history::{History, model_extensions, model_versions};
 use crate::model::registry::Registry;
+use crate::serve::alarm::LiveAlarms;
 use crate::serve::live::LiveState;
-use crate::serve::{self, ModelInfo, ServeError, Services};
+use crate::serve::{self, AlarmParts, ModelInfo, ServeError, Services};
 use crate::worker::hot::HotRows;
-use crate::worker::{Worker, WorkerError, WorkerSettings};
+use crate::worker::{Worker, WorkerError, WorkerParts, WorkerSettings};
 
 /// What a process runs with.
 pub struct App {
@@ -21,6 +23,8 @@ pub struct App {
     pub worker: WorkerSettings,
     /// The queries.
     pub queries: Vec<Query>,
+    /// The alarm rules.
+    pub rules: RuleFile,
     /// The models.
     pub models: Arc<Registry>,
     /// The open archive.
@@ -37,6 +41,9 @@ pub enum AppError {
     /// The queries cannot run.
     #[error(transparent)]
     Dataflow(#[from] DataflowError),
+    /// The alarm rules cannot run.
+    #[error(transparent)]
+    Alarm(#[from] AlarmError),
     /// The archive failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -56,6 +63,7 @@ impl AppError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Dataflow(error) => error.hint(),
+            Self::Alarm(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::Serve(error) => error.hint(),
             Self::Worker(error) => error.hint(),
@@ -75,12 +83,22 @@ impl App {
         let extensions = model_extensions(&self.models);
         let source = self.worker.schema.arrow();
         let graph = Graph::plan(self.queries, &source, &extensions, &model_versions(&self.models))?;
+        let rules = Arc::new(AlarmPlan::compile(&self.rules, &StreamRows::of(&graph), &extensions)?);
         let listener = serve::bind(&self.listen, self.allow_anonymous).await?;
         let metrics = serve::metrics::install()?;
         let live = Arc::new(LiveState::default());
         let hot = Arc::new(HotRows::default());
         let history = Arc::new(History::new(self.archive.clone(), Some(Arc::clone(&hot)), extensions));
-        let worker = Worker::new(self.worker, Arc::new(graph), self.archive, Arc::clone(&live), hot).await?;
+        let alarms = Arc::new(LiveAlarms::default());
+        let parts = WorkerParts {
+            graph: Arc::new(graph),
+            rules: Arc::clone(&rules),
+            archive: self.archive,
+            live: Arc::clone(&live),
+            alarms: Arc::clone(&alarms),
+            hot,
+        };
+        let worker = Worker::new(self.worker, parts).await?;
         let stop_worker = worker.stop_flag();
         let (ready, is_ready) = watch::channel(false);
         let models = self.models.files().map(|file| ModelInfo {
@@ -93,6 +111,7 @@ impl App {
             sql: Arc::clone(&history) as _,
             tables: history,
             models: models.collect(),
+            alarms: AlarmParts { live: alarms, desk: worker.desk(), rules },
             metrics,
             ready: is_ready,
         };

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::alarm::RuleFile;
 use crate::archive::StoreOptions;
 use crate::schema::{Column, ReadingSchema, SchemaError};
 use crate::simulate::parse_duration;
@@ -27,6 +28,9 @@ pub struct Config {
     /// Queries, models and time.
     #[serde(default)]
     pub dataflow: DataflowConfig,
+    /// What is watched.
+    #[serde(default)]
+    pub alarms: AlarmsConfig,
     /// Sensor columns besides the built-in ones.
     #[serde(default)]
     pub columns: Vec<Column>,
@@ -88,6 +92,15 @@ pub struct DataflowConfig {
     pub idle_timeout: Span,
     /// What to do with a checkpoint of other queries.
     pub on_query_change: OnQueryChange,
+}
+
+/// `[alarms]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlarmsConfig {
+    /// A rule file, or a shipped set: `default`, `classic`, `none`. Absent: `alarms.toml` in the folder of the
+    /// queries, where there is one.
+    pub rules: Option<String>,
 }
 
 /// What to do when the queries are not those the checkpoint was written by.
@@ -211,6 +224,11 @@ impl Config {
         let base = path.parent().unwrap_or(Path::new(""));
         config.dataflow.queries = base.join(&config.dataflow.queries);
         config.dataflow.models = base.join(&config.dataflow.models);
+        if let Some(rules) = &mut config.alarms.rules
+            && !RuleFile::is_shipped(rules)
+        {
+            *rules = base.join(&rules).display().to_string();
+        }
         Ok(config)
     }
 

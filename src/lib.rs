@@ -4,6 +4,7 @@
 //! ([`dataflow`], [`model`]) is synchronous and pure: no clock, no network, no file. Everything that does
 //! I/O is a thin shell around it.
 
+pub mod alarm;
 pub mod app;
 pub mod archive;
 pub mod cli;

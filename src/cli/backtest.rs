@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::failure::Failure;
 use super::tables::history;
+use crate::alarm::{AlarmPlan, RuleFile, StreamRows};
 use crate::archive::{Archive, StoreOptions};
 use crate::config::DataflowConfig;
 use crate::dataflow::{Graph, Query};
@@ -20,7 +21,7 @@ use crate::simulate::parse_duration;
 /// Run the queries over the past: the rows the live stream would have given
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example:\n  coldstream backtest --input readings.jsonl --out results\n  \
-    coldstream backtest --input s3://plants/archive --queries my-queries --out results")]
+    coldstream backtest --input s3://plants/archive --queries my-queries --alarms classic --out results")]
 pub struct BacktestArgs {
     /// A .jsonl, .jsonl.gz or .parquet file of readings, or the URL of an archive
     #[arg(long, value_name = "FILE|URL")]
@@ -34,6 +35,9 @@ pub struct BacktestArgs {
     /// Only these streams and those they read [default: all]
     #[arg(long, value_name = "STREAM")]
     pub only: Vec<String>,
+    /// Alarm rules: a file, or a shipped set (default, classic, none) [default: alarms.toml beside the queries]
+    #[arg(long, value_name = "FILE|SET")]
+    pub alarms: Option<String>,
     /// How much older than the newest reading a reading may be and still be waited for
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     pub max_delay: i64,
@@ -52,6 +56,12 @@ pub async fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let schema = ReadingSchema::default();
     let extensions = model_extensions(&models);
     let graph = Graph::plan(queries, &schema.arrow(), &extensions, &model_versions(&models))?;
+    let mut rules = RuleFile::choose(args.alarms.as_deref(), &args.queries)?;
+    let streams = StreamRows::of(&graph);
+    if !args.only.is_empty() {
+        rules.restrict(streams.iter().map(|stream| stream.name.as_str()));
+    }
+    let rules = AlarmPlan::compile(&rules, &streams, &extensions)?;
     let input = match Path::new(&args.input) {
         path if path.extension().is_some_and(|e| e == "parquet") => Input::Parquet(path.into()),
         path if args.input.ends_with(".jsonl") || args.input.ends_with(".jsonl.gz") => {
@@ -68,7 +78,7 @@ pub async fn run(args: &BacktestArgs) -> Result<(), Failure> {
     }
     let progress = |readings| bar.set_position(readings);
     let times = (args.max_delay, DataflowConfig::default().max_skew.micros());
-    let backtest = Backtest::new(Arc::new(graph), schema, times, &args.out, &progress)?;
+    let backtest = Backtest::new((Arc::new(graph), Arc::new(rules)), schema, times, &args.out, &progress)?;
     let summary = backtest.run(&input).await?;
     bar.finish_and_clear();
     println!("{} readings", summary.readings);

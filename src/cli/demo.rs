@@ -13,6 +13,7 @@ use rdkafka::mocking::MockCluster;
 
 use super::failure::Failure;
 use super::run::stopped;
+use crate::alarm::RuleFile;
 use crate::app::App;
 use crate::archive::{Archive, StoreOptions};
 use crate::config::OnQueryChange;
@@ -33,7 +34,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 ///
 /// Needs nothing else. The tables stay in DIR/archive and grow with each run.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  coldstream demo --machines 50 --port 5002 --for 10m")]
+#[command(after_help = "Example:\n  coldstream demo --machines 50 --alarms classic --port 5002 --for 10m")]
 pub struct DemoArgs {
     /// Number of simulated machines
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -44,6 +45,9 @@ pub struct DemoArgs {
     /// Folder of the tables
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data: PathBuf,
+    /// Alarm rules: a file, or a shipped set (default, classic, none)
+    #[arg(long, value_name = "FILE|SET", default_value = "default")]
+    pub alarms: String,
     /// Stop after this time, e.g. 60s [default: at Ctrl-C]
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub lasting: Option<i64>,
@@ -77,6 +81,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
             on_query_change: OnQueryChange::Refuse,
         },
         queries: shipped_queries(),
+        rules: RuleFile::load(&args.alarms)?,
         models: Arc::new(shipped_models()?),
         archive,
         listen: format!("127.0.0.1:{}", args.port),

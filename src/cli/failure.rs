@@ -38,6 +38,7 @@ macro_rules! failures {
 }
 
 failures!(
+    crate::alarm::AlarmError,
     crate::app::AppError,
     crate::archive::ArchiveError,
     crate::config::ConfigError,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::failure::Failure;
+use crate::alarm::RuleFile;
 use crate::app::App;
 use crate::archive::Archive;
 use crate::config::Config;
@@ -30,6 +31,10 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = Config::load(&args.config)?;
     let queries = Query::load_dir(&config.dataflow.queries)?;
     let models = Arc::new(Registry::load_dir(&config.dataflow.models)?);
+    let rules = RuleFile::choose(config.alarms.rules.as_deref(), &config.dataflow.queries)?;
+    if rules.rules.is_empty() {
+        tracing::warn!("no alarm rules: nothing is watched; see [alarms] in coldstream.toml");
+    }
     let worker = WorkerSettings {
         kafka: KafkaSettings {
             brokers: config.kafka.brokers.clone(),
@@ -48,6 +53,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
     let app = App {
         worker,
         queries,
+        rules,
         models,
         archive,
         listen: config.serve.listen,

@@ -17,8 +17,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::dataflow::{DataflowError, Graph, Outputs, Partition};
-use crate::schema::{DEAD_LETTERS, KAFKA_PARTITION, LATE_READINGS, READINGS, ReadingSchema};
+use crate::alarm::{AlarmPlan, WatchedError, WatchedOutputs, WatchedPartition};
+use crate::dataflow::Graph;
+use crate::schema::{ALARMS, DEAD_LETTERS, KAFKA_PARTITION, LATE_READINGS, READINGS, ReadingSchema};
 use crate::serve::sql::{SqlEngine, SqlError};
 use crate::source::decode::Decoder;
 use crate::source::raw::RawBatch;
@@ -70,9 +71,9 @@ pub enum BacktestError {
     /// The folder holds results already.
     #[error("{0} is not empty")]
     NotEmpty(String),
-    /// A query failed.
+    /// A query or an alarm rule failed.
     #[error(transparent)]
-    Dataflow(#[from] DataflowError),
+    Watched(#[from] WatchedError),
     /// The archive's readings cannot be queried.
     #[error(transparent)]
     Sql(#[from] SqlError),
@@ -90,7 +91,7 @@ impl BacktestError {
             }
             Self::NotEmpty(_) => Some("choose a new folder, or empty this one".into()),
             Self::Write { .. } | Self::Arrow(_) => None,
-            Self::Dataflow(error) => error.hint(),
+            Self::Watched(error) => error.hint(),
             Self::Sql(error) => error.hint(),
         }
     }
@@ -99,10 +100,11 @@ impl BacktestError {
 /// A backtest under way.
 pub struct Backtest<'a> {
     graph: Arc<Graph>,
+    rules: Arc<AlarmPlan>,
     schema: ReadingSchema,
     max_delay: i64,
     max_skew: i64,
-    partitions: BTreeMap<i32, Partition>,
+    partitions: BTreeMap<i32, WatchedPartition>,
     out: Tables,
     summary: Summary,
     /// Told the number of readings now and then.
@@ -110,9 +112,9 @@ pub struct Backtest<'a> {
 }
 
 impl<'a> Backtest<'a> {
-    /// A backtest of the queries of `graph` into the new or empty folder `out`. Times in microseconds.
+    /// A backtest of the queries and the alarm rules over them into the new or empty folder `out`. Times in microseconds.
     pub fn new(
-        graph: Arc<Graph>,
+        (graph, rules): (Arc<Graph>, Arc<AlarmPlan>),
         schema: ReadingSchema,
         (max_delay, max_skew): (i64, i64),
         out: &Path,
@@ -120,7 +122,7 @@ impl<'a> Backtest<'a> {
     ) -> Result<Self, BacktestError> {
         let out = Tables::create(out)?;
         let (partitions, summary) = (BTreeMap::new(), Summary::default());
-        Ok(Self { graph, schema, max_delay, max_skew, partitions, out, summary, progress })
+        Ok(Self { graph, rules, schema, max_delay, max_skew, partitions, out, summary, progress })
     }
 
     /// Reads all of `input`, closes every window and every file.
@@ -203,7 +205,7 @@ impl<'a> Backtest<'a> {
             let partition = match self.partitions.entry(number) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(Partition::new(&self.graph, self.max_delay)?)
+                    entry.insert(WatchedPartition::new(&self.graph, &self.rules, self.max_delay)?)
                 }
             };
             let outputs = partition.process(&batch.slice(start, length))?;
@@ -215,9 +217,13 @@ impl<'a> Backtest<'a> {
         Ok(())
     }
 
-    fn outputs(&mut self, outputs: Outputs) -> Result<(), BacktestError> {
+    fn outputs(&mut self, outputs: WatchedOutputs) -> Result<(), BacktestError> {
+        let WatchedOutputs { streams: outputs, alarms } = outputs;
         for (position, batch) in outputs.streams {
             self.out.write(&self.graph.streams()[position].name, &batch)?;
+        }
+        if let Some(rows) = &alarms.rows {
+            self.out.write(ALARMS, rows)?;
         }
         match outputs.late {
             Some(late) => self.out.write(LATE_READINGS, &late),

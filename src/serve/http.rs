@@ -1,5 +1,7 @@
 //! The router: everything that answers on the one port.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -13,8 +15,10 @@ use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_web::GrpcWebLayer;
 
+use super::alarm::AlarmApi;
 use super::history::HistoryApi;
 use super::proto;
+use super::proto::alarm_service_server::AlarmServiceServer;
 use super::proto::history_service_server::HistoryServiceServer;
 use super::proto::status_service_server::StatusServiceServer;
 use super::status::StatusApi;
@@ -33,16 +37,18 @@ pub(super) fn router(
     health: HealthServer<impl Health>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Router, ServeError> {
-    let Services { live, sql, tables, models, metrics, ready } = services;
+    let Services { live, sql, tables, models, alarms, metrics, ready } = services;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let status = StatusApi { live, tables, models, stopping: stopping.clone() };
+    let alarms = AlarmApi { parts: alarms, sql: Arc::clone(&sql), stopping: stopping.clone() };
     let grpc = Routes::from(Router::new())
         .add_service(StatusServiceServer::new(status))
         .add_service(HistoryServiceServer::new(HistoryApi { sql }))
+        .add_service(AlarmServiceServer::new(alarms))
         .add_service(health)
         // Old clients, grpcurl among them, ask in the words of v1alpha.
         .add_service(reflection().build_v1().map_err(ServeError::Reflection)?)

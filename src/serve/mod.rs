@@ -5,11 +5,14 @@
 //! partition threads write into [`live::LiveState`], SQL goes to a [`sql::SqlEngine`], the tables are known by
 //! a [`sql::TableSource`].
 
+pub mod alarm;
 mod convert;
+pub mod error;
 pub(crate) mod history;
 mod http;
 pub mod live;
 pub mod metrics;
+pub(crate) mod request;
 pub mod sql;
 mod status;
 #[cfg(test)]
@@ -30,8 +33,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic_health::ServingStatus;
 
+use self::alarm::{AlarmDesk, LiveAlarms};
 use self::live::LiveState;
 use self::sql::{SqlEngine, TableSource};
+use crate::alarm::AlarmPlan;
 
 /// The types and services of `proto/coldstream/v1`.
 #[allow(missing_docs, clippy::all, reason = "generated: documented in the protos, styled by its generator")]
@@ -47,7 +52,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often the samples of the histograms are gathered, so that they do not pile up where nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// The services whose health is told one by one; the empty name is the server.
-const HEALTH: [&str; 3] = ["", "coldstream.v1.StatusService", "coldstream.v1.HistoryService"];
+const HEALTH: [&str; 4] =
+    ["", "coldstream.v1.StatusService", "coldstream.v1.HistoryService", "coldstream.v1.AlarmService"];
 
 /// A model in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,10 +83,23 @@ pub struct Services {
     pub tables: Arc<dyn TableSource>,
     /// The models in use.
     pub models: Vec<ModelInfo>,
+    /// What is watched, and what was seen.
+    pub alarms: AlarmParts,
     /// What [`metrics::install`] gave.
     pub metrics: PrometheusHandle,
     /// Whether the process is ready to answer, as `/readyz` and the gRPC health service tell it.
     pub ready: watch::Receiver<bool>,
+}
+
+/// What the service of the alarms is made of.
+#[derive(Clone)]
+pub struct AlarmParts {
+    /// The alarms as they are now.
+    pub live: Arc<LiveAlarms>,
+    /// Takes acknowledgements.
+    pub desk: Arc<dyn AlarmDesk>,
+    /// The rules.
+    pub rules: Arc<AlarmPlan>,
 }
 
 /// A server that cannot be.

@@ -11,9 +11,11 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
+use super::alarm::{Acknowledgement, AlarmDesk, DeskError, LiveAlarms, WatchFilter};
 use super::live::LiveState;
 use super::sql::{SqlEngine, SqlError, TableInfo, TableSource, query_context};
-use super::{ModelInfo, ServeError, Services, bind, metrics, serve};
+use super::{AlarmParts, ModelInfo, ServeError, Services, bind, metrics, serve};
+use crate::alarm::{AlarmPlan, Episode};
 
 /// Tests that wait for something give up after this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,9 +69,26 @@ impl TableSource for Tables {
     }
 }
 
+/// A desk that acknowledges what the live alarms know, at a fixed time.
+pub(crate) struct Desk(pub(crate) Arc<LiveAlarms>);
+
+#[async_trait]
+impl AlarmDesk for Desk {
+    async fn acknowledge(&self, order: Acknowledgement) -> Result<Episode, DeskError> {
+        let mut watcher = self.0.watch(WatchFilter::default(), Duration::ZERO);
+        let known = watcher.next().await;
+        let mut episode = known.into_iter().find(|e| e.id == order.episode).ok_or(DeskError::Unknown)?;
+        episode.acknowledged_at = Some(1_700_000_000_000_000);
+        episode.acknowledged_by = order.who;
+        episode.comment = order.comment;
+        Ok(episode)
+    }
+}
+
 /// A running server.
 pub(crate) struct Server {
     pub(crate) live: Arc<LiveState>,
+    pub(crate) alarms: Arc<LiveAlarms>,
     pub(crate) address: std::net::SocketAddr,
     pub(crate) ready: watch::Sender<bool>,
     stop: oneshot::Sender<()>,
@@ -79,6 +98,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn start() -> Self {
         let live = Arc::new(LiveState::default());
+        let alarms = Arc::new(LiveAlarms::default());
         let (ready, is_ready) = watch::channel(true);
         let services = Services {
             live: Arc::clone(&live),
@@ -89,6 +109,11 @@ impl Server {
                 version: "abc123".into(),
                 algorithm: "logistic".into(),
             }],
+            alarms: AlarmParts {
+                live: Arc::clone(&alarms),
+                desk: Arc::new(Desk(Arc::clone(&alarms))),
+                rules: Arc::new(AlarmPlan::default()),
+            },
             metrics: metrics::install().unwrap(),
             ready: is_ready,
         };
@@ -96,7 +121,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve(listener, services, async move { stopped.await.unwrap() }));
-        Self { live, address, ready, stop, task }
+        Self { live, alarms, address, ready, stop, task }
     }
 
     pub(crate) fn url(&self) -> String {

@@ -27,7 +27,7 @@ pub(crate) struct SealedEpoch {
     pub(super) rows: BTreeMap<String, Vec<RecordBatch>>,
     pub(super) state: Vec<StateBlob>,
     /// Told once the epoch is in the tables.
-    pub(super) stored: oneshot::Sender<()>,
+    pub(super) stored: Vec<oneshot::Sender<()>>,
 }
 
 pub(crate) struct Committer {
@@ -62,7 +62,7 @@ async fn commit(shared: &Shared, epochs: Vec<SealedEpoch>) -> Result<(), WorkerE
     let stores = epochs.into_iter().map(|epoch| store(shared, epoch));
     let mut manifests = Vec::new();
     for (manifest, stored) in try_join_all(stores).await? {
-        waiting.push(stored);
+        waiting.extend(stored);
         manifests.push(manifest);
     }
     {
@@ -76,7 +76,7 @@ async fn commit(shared: &Shared, epochs: Vec<SealedEpoch>) -> Result<(), WorkerE
     }
     for stored in waiting {
         if stored.send(()).is_err() {
-            tracing::debug!("a partition ended before its epoch was stored");
+            tracing::debug!("nobody waits for the epoch any more");
         }
     }
     crate::serve::metrics::commit(began.elapsed());
@@ -90,7 +90,7 @@ async fn commit(shared: &Shared, epochs: Vec<SealedEpoch>) -> Result<(), WorkerE
 async fn store(
     shared: &Shared,
     sealed: SealedEpoch,
-) -> Result<(EpochManifest, oneshot::Sender<()>), WorkerError> {
+) -> Result<(EpochManifest, Vec<oneshot::Sender<()>>), WorkerError> {
     let writes = shared.specs.iter().filter_map(|spec| {
         let rows = sealed.rows.get(&spec.name)?;
         Some(async move {

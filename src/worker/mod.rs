@@ -19,11 +19,13 @@ use arrow::datatypes::SchemaRef;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use crate::alarm::{AlarmPlan, WatchedError, alarm_schema};
 use crate::archive::{Archive, ArchiveError, TableSpec};
 use crate::config::OnQueryChange;
 use crate::dataflow::partition::late_schema;
 use crate::dataflow::{DataflowError, Graph};
-use crate::schema::{DEAD_LETTERS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
+use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
+use crate::serve::alarm::{AlarmDesk, LiveAlarms};
 use crate::serve::live::{LiveState, PartitionStatus};
 use crate::source::dead::dead_letter_schema;
 use crate::source::kafka::{Assignee, KafkaSettings, KafkaSource, KafkaSourceError};
@@ -31,10 +33,12 @@ use crate::source::raw::RawBatch;
 
 mod committer;
 pub mod hot;
+mod orders;
 mod task;
 
 use committer::{Committer, SealedEpoch};
 use hot::HotRows;
+use orders::Order;
 use task::{Task, TaskContext};
 
 /// What a worker works with.
@@ -65,6 +69,9 @@ pub enum WorkerError {
     /// A query failed.
     #[error(transparent)]
     Dataflow(#[from] DataflowError),
+    /// A query or an alarm rule failed on a batch, or its state does not fit.
+    #[error(transparent)]
+    Watched(#[from] WatchedError),
     /// Kafka failed.
     #[error(transparent)]
     Kafka(#[from] KafkaSourceError),
@@ -87,13 +94,14 @@ impl WorkerError {
         match self {
             Self::Archive(error) => error.hint(),
             Self::Dataflow(error) => error.hint(),
+            Self::Watched(error) => error.hint(),
             Self::Kafka(error) => error.hint(),
             Self::Arrow { .. } | Self::Thread(_) => None,
         }
     }
 }
 
-/// The tables of a worker: the source's three and one for each query.
+/// The tables of a worker: the source's three, the alarms, and one for each query.
 pub fn table_specs(graph: &Graph) -> Vec<TableSpec> {
     let spec = |name: &str, schema: SchemaRef, event_time: &str| TableSpec {
         name: name.into(),
@@ -104,6 +112,7 @@ pub fn table_specs(graph: &Graph) -> Vec<TableSpec> {
         spec(READINGS, Arc::clone(graph.source()), TIMESTAMP),
         spec(DEAD_LETTERS, dead_letter_schema(), TIMESTAMP),
         spec(LATE_READINGS, late_schema(graph.source()), TIMESTAMP),
+        spec(ALARMS, alarm_schema(), TIMESTAMP),
     ];
     specs.extend(graph.streams().iter().map(|s| spec(&s.name, Arc::clone(&s.schema), s.event_time)));
     specs
@@ -115,13 +124,31 @@ pub struct Worker {
     stop: Arc<AtomicBool>,
 }
 
+/// What a worker works on.
+pub struct WorkerParts {
+    /// The queries.
+    pub graph: Arc<Graph>,
+    /// The alarm rules.
+    pub rules: Arc<AlarmPlan>,
+    /// Where the rows go.
+    pub archive: Archive,
+    /// The newest rows, for the server.
+    pub live: Arc<LiveState>,
+    /// The newest alarms, for the server.
+    pub alarms: Arc<LiveAlarms>,
+    /// Rows that are not committed yet, for queries.
+    pub hot: Arc<HotRows>,
+}
+
 /// What the threads share.
 pub(crate) struct Shared {
     settings: WorkerSettings,
     graph: Arc<Graph>,
+    rules: Arc<AlarmPlan>,
     specs: Vec<TableSpec>,
     archive: Archive,
     live: Arc<LiveState>,
+    alarms: Arc<LiveAlarms>,
     hot: Arc<HotRows>,
     runtime: Handle,
     epochs: mpsc::UnboundedSender<SealedEpoch>,
@@ -135,6 +162,8 @@ pub(crate) struct Shared {
 
 struct Running {
     thread: JoinHandle<()>,
+    /// Takes acknowledgements.
+    orders: std::sync::mpsc::Sender<Order>,
     high_watermark: Arc<std::sync::atomic::AtomicI64>,
 }
 
@@ -156,13 +185,8 @@ impl Shared {
 
 impl Worker {
     /// Prepares the tables. Must be called inside the runtime that is to commit.
-    pub async fn new(
-        settings: WorkerSettings,
-        graph: Arc<Graph>,
-        archive: Archive,
-        live: Arc<LiveState>,
-        hot: Arc<HotRows>,
-    ) -> Result<Self, WorkerError> {
+    pub async fn new(settings: WorkerSettings, parts: WorkerParts) -> Result<Self, WorkerError> {
+        let WorkerParts { graph, rules, archive, live, alarms, hot } = parts;
         let specs = table_specs(&graph);
         for spec in &specs {
             archive.ensure_table(spec).await?;
@@ -172,9 +196,11 @@ impl Worker {
         let shared = Arc::new(Shared {
             settings,
             graph,
+            rules,
             specs,
             archive,
             live,
+            alarms,
             hot,
             runtime: Handle::current(),
             epochs,
@@ -190,6 +216,11 @@ impl Worker {
     /// Set to stop: the worker then seals a last epoch of each partition and leaves the group.
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
+    }
+
+    /// Where acknowledgements are handed in.
+    pub fn desk(&self) -> Arc<dyn AlarmDesk> {
+        Arc::new(orders::Desk(Arc::downgrade(&self.shared)))
     }
 
     /// Joins the group and works until the stop flag is set or something fails. Blocks; not for an async task.
@@ -216,7 +247,8 @@ impl Assignee for Partitions {
             partition,
             high_watermark: Arc::clone(&high_watermark),
         };
-        let (task, offset) = Task::recover(context).map_err(|error| {
+        let (orders, taken) = std::sync::mpsc::channel();
+        let (task, offset) = Task::recover(context, taken).map_err(|error| {
             let message = error.to_string();
             shared.fail(error);
             message
@@ -228,7 +260,7 @@ impl Assignee for Partitions {
         let name = format!("partition-{partition}");
         let thread = std::thread::Builder::new().name(name).spawn(move || task.run(&batches));
         let thread = thread.map_err(|error| error.to_string())?;
-        shared.tasks().insert(partition, Running { thread, high_watermark });
+        shared.tasks().insert(partition, Running { thread, orders, high_watermark });
         Ok(offset)
     }
 
@@ -240,6 +272,7 @@ impl Assignee for Partitions {
             self.0.fail(WorkerError::Thread(format!("the thread of partition {partition} panicked")));
         }
         self.0.live.remove_partition(partition);
+        self.0.alarms.forget(partition);
         self.0.hot.forget(partition);
         tracing::info!(partition, "partition released");
     }

@@ -7,14 +7,19 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
+use chrono::Utc;
 use tokio::sync::oneshot;
 
 use super::committer::SealedEpoch;
+use super::orders::{Order, Waiting};
 use super::{Shared, WorkerError, status};
+use crate::alarm::{
+    Acknowledged, AlarmError, AlarmOutputs, WatchedError, WatchedOutputs, WatchedPartition, stamped,
+};
 use crate::archive::{Epoch, StateBlob};
 use crate::config::OnQueryChange;
-use crate::dataflow::{DataflowError, Outputs, Partition, PartitionState};
-use crate::schema::{DEAD_LETTERS, LATE_READINGS, READINGS};
+use crate::dataflow::{DataflowError, Outputs};
+use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS};
 use crate::source::decode::Decoder;
 use crate::source::raw::RawBatch;
 
@@ -35,7 +40,11 @@ pub(super) struct TaskContext {
 pub(super) struct Task {
     context: TaskContext,
     decoder: Decoder,
-    core: Partition,
+    core: WatchedPartition,
+    /// Acknowledgements to take.
+    orders: Receiver<Order>,
+    /// Whoever waits for rows of this epoch to be stored.
+    waiting: Vec<Waiting>,
     /// The epoch being filled.
     epoch: Epoch,
     /// Where reading goes on; `None` before the first message ever.
@@ -53,24 +62,26 @@ pub(super) struct Task {
 
 impl Task {
     /// Takes up the partition where its newest epoch ends.
-    pub(super) fn recover(context: TaskContext) -> Result<(Self, Option<i64>), WorkerError> {
+    pub(super) fn recover(
+        context: TaskContext,
+        orders: Receiver<Order>,
+    ) -> Result<(Self, Option<i64>), WorkerError> {
         let shared = Arc::clone(&context.shared);
         let settings = &shared.settings;
         let recover = shared.archive.recover(&settings.kafka.topic, context.partition);
         let recovered = shared.runtime.block_on(recover)?;
         let decoder = Decoder::new(&settings.kafka.topic, &settings.schema, settings.max_skew);
         let (core, epoch, next_offset) = match recovered {
-            None => (Partition::new(&shared.graph, settings.max_delay)?, Epoch::FIRST, None),
+            None => {
+                let core = WatchedPartition::new(&shared.graph, &shared.rules, settings.max_delay)?;
+                (core, Epoch::FIRST, None)
+            }
             Some(found) => {
                 let manifest = found.manifest;
-                let core = if manifest.fingerprint == shared.graph.fingerprint() {
-                    let blobs: Vec<_> = found.state.into_iter().map(|b| (b.name, b.bytes)).collect();
-                    let state = PartitionState::decode(&shared.graph, &blobs)?;
-                    Partition::restore(&shared.graph, settings.max_delay, state)?
-                } else if settings.on_query_change == OnQueryChange::StartEmpty {
+                let same = manifest.fingerprint == shared.graph.fingerprint();
+                if !same && settings.on_query_change == OnQueryChange::StartEmpty {
                     tracing::warn!(partition = context.partition, "the queries changed: windows start empty");
-                    Partition::new(&shared.graph, settings.max_delay)?
-                } else {
+                } else if !same {
                     return Err(DataflowError::Fingerprint(format!(
                         "partition {}, epoch {}: fingerprint {}, now {}",
                         context.partition,
@@ -79,14 +90,21 @@ impl Task {
                         shared.graph.fingerprint()
                     ))
                     .into());
-                };
+                }
+                let blobs: Vec<_> = found.state.into_iter().map(|b| (b.name, b.bytes)).collect();
+                let (graph, rules) = (&shared.graph, &shared.rules);
+                let core = WatchedPartition::restore(graph, rules, settings.max_delay, &blobs, same)?;
                 (core, manifest.epoch.next(), Some(manifest.next_offset))
             }
         };
+        let known = core.alarms().episodes().cloned().collect();
+        shared.alarms.update(&shared.live, context.partition, known);
         let task = Self {
             context,
             decoder,
             core,
+            orders,
+            waiting: Vec::new(),
             epoch,
             next_offset,
             rows: BTreeMap::new(),
@@ -114,7 +132,10 @@ impl Task {
                 Err(RecvTimeoutError::Timeout) => self.idle()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.readings >= EPOCH_ROWS || self.sealed_at.elapsed() >= interval {
+            self.take_orders()?;
+            // Whoever acknowledges waits for the store: they do not wait for the interval as well.
+            let hurry = !self.waiting.is_empty();
+            if hurry || self.readings >= EPOCH_ROWS || self.sealed_at.elapsed() >= interval {
                 self.seal()?;
             }
         }
@@ -132,7 +153,7 @@ impl Task {
             self.readings += decoded.readings.num_rows();
             let outputs = self.core.process(&decoded.readings)?;
             self.add(READINGS, decoded.readings);
-            self.add_outputs(outputs);
+            self.add_watched(outputs)?;
         }
         if let Some(dead) = decoded.dead {
             self.readings += dead.num_rows();
@@ -156,15 +177,50 @@ impl Task {
     fn idle(&mut self) -> Result<(), WorkerError> {
         let silent = i64::try_from(self.heard.elapsed().as_micros()).unwrap_or(i64::MAX);
         let settings = &self.context.shared.settings;
-        let Some(newest) = self.core.newest() else { return Ok(()) };
+        let Some(newest) = self.core.streams().newest() else { return Ok(()) };
         if silent < settings.idle_timeout {
             return Ok(());
         }
         let outputs = self.core.advance(newest.saturating_add(silent) - settings.max_delay)?;
         // An advance that closes no window needs no epoch: it follows again from the silence.
-        self.changed |= !outputs.streams.is_empty();
-        self.add_outputs(outputs);
+        self.changed |= !outputs.streams.streams.is_empty();
+        self.add_watched(outputs)?;
         self.tell();
+        Ok(())
+    }
+
+    /// Takes acknowledgements. Their rows are part of the epoch being filled.
+    fn take_orders(&mut self) -> Result<(), WorkerError> {
+        while let Ok(Order { machine, episode, who, comment, answer }) = self.orders.try_recv() {
+            let now = Utc::now().timestamp_micros();
+            let result = self.core.acknowledge(&machine, &episode, &who, &comment, now)?;
+            match result {
+                Acknowledged::Unknown => Waiting::answer(answer, None),
+                Acknowledged::Already(episode) => Waiting::answer(answer, Some(episode)),
+                Acknowledged::Now(episode, outputs) => {
+                    self.changed = true;
+                    self.add_alarms(outputs)?;
+                    self.waiting.push(Waiting::new(answer, episode));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_watched(&mut self, outputs: WatchedOutputs) -> Result<(), WorkerError> {
+        self.add_outputs(outputs.streams);
+        self.add_alarms(outputs.alarms)
+    }
+
+    fn add_alarms(&mut self, outputs: AlarmOutputs) -> Result<(), WorkerError> {
+        if let Some(rows) = outputs.rows {
+            let rows = stamped(&rows, Utc::now().timestamp_micros());
+            self.add(ALARMS, rows.map_err(|source| WatchedError::from(AlarmError::from(source)))?);
+        }
+        if !outputs.episodes.is_empty() {
+            let shared = &self.context.shared;
+            shared.alarms.update(&shared.live, self.context.partition, outputs.episodes);
+        }
         Ok(())
     }
 
@@ -191,7 +247,7 @@ impl Task {
             return;
         }
         let shared = &self.context.shared;
-        if table != DEAD_LETTERS && table != LATE_READINGS {
+        if ![DEAD_LETTERS, LATE_READINGS, ALARMS].contains(&table) {
             shared.live.update(table, &batch);
         }
         shared.hot.add(table, self.context.partition, self.epoch, batch.clone());
@@ -204,7 +260,7 @@ impl Task {
             self.context.partition,
             self.next_offset.unwrap_or_default(),
             high,
-            self.core.watermark(),
+            self.core.streams().watermark(),
             self.epoch.0.saturating_sub(1),
         ));
     }
@@ -215,16 +271,18 @@ impl Task {
         let (true, Some(next_offset)) = (self.changed, self.next_offset) else { return Ok(()) };
         self.wait_for_store();
         let shared = &self.context.shared;
-        let blobs = self.core.state()?.encode(&shared.graph)?;
+        let blobs = self.core.encode()?;
         let (stored, in_flight) = oneshot::channel();
+        let mut told: Vec<_> = std::mem::take(&mut self.waiting).into_iter().map(Waiting::stored).collect();
+        told.push(stored);
         let sealed = SealedEpoch {
             partition: self.context.partition,
             epoch: self.epoch,
             next_offset,
-            watermark: self.core.watermark(),
+            watermark: self.core.streams().watermark(),
             rows: std::mem::take(&mut self.rows),
             state: blobs.into_iter().map(|(name, bytes)| StateBlob { name, bytes }).collect(),
-            stored,
+            stored: told,
         };
         if shared.epochs.send(sealed).is_err() {
             return Err(WorkerError::Thread("the committer has ended".into()));

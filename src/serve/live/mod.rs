@@ -86,6 +86,19 @@ impl From<proto::MachineFilter> for Filter {
     }
 }
 
+/// Open alarms, by the severity they have reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AlarmCounts {
+    /// Of severity LOW.
+    pub low: u64,
+    /// Of severity MEDIUM.
+    pub medium: u64,
+    /// Of severity HIGH.
+    pub high: u64,
+    /// Of severity CRITICAL.
+    pub critical: u64,
+}
+
 /// Counts of a process since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
@@ -133,6 +146,7 @@ struct Streams {
     readings: u64,
     reading: Option<Row>,
     derived: BTreeMap<Arc<str>, Row>,
+    alarms: AlarmCounts,
 }
 
 /// The lock even after a panic elsewhere: what it guards is replaced in one step, so it is never half-written.
@@ -206,6 +220,15 @@ impl LiveState {
             } else {
                 continue;
             }
+            machine.version.fetch_add(1, Ordering::Release);
+        }
+        self.changed.send_modify(|updates| *updates += 1);
+    }
+
+    /// Tells how many alarms of `machine` are open.
+    pub fn set_open_alarms(&self, machine: &str, open: AlarmCounts) {
+        for machine in self.machines(std::iter::once(machine)) {
+            lock(&machine.newest).alarms = open;
             machine.version.fetch_add(1, Ordering::Release);
         }
         self.changed.send_modify(|updates| *updates += 1);

@@ -1,0 +1,6 @@
+//! Tests of the alarms: rules as files, rules as life cycles, and the step as a whole.
+
+mod life;
+mod rules;
+mod step;
+pub(crate) mod support;

@@ -1,0 +1,158 @@
+//! A partition and its alarms: what a worker and a backtest run.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use bytes::Bytes;
+
+use super::error::AlarmError;
+use super::plan::AlarmPlan;
+use super::rows::alarm_schema;
+use super::step::{Acknowledged, AlarmOutputs, Alarms};
+use crate::dataflow::{DataflowError, Graph, Outputs, Partition, PartitionState};
+use crate::schema::READINGS;
+
+/// The name of the alarms' blob in a checkpoint. Those of the windows hold a dot.
+const BLOB: &str = "alarms";
+
+/// What one call gave.
+#[derive(Debug, Default)]
+pub struct WatchedOutputs {
+    /// Rows of the streams, and late readings.
+    pub streams: Outputs,
+    /// What followed from them for the alarms.
+    pub alarms: AlarmOutputs,
+}
+
+/// Why a partition cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchedError {
+    /// A query failed.
+    #[error(transparent)]
+    Dataflow(#[from] DataflowError),
+    /// A rule failed.
+    #[error(transparent)]
+    Alarm(#[from] AlarmError),
+}
+
+impl WatchedError {
+    /// What to do about it, where known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Dataflow(error) => error.hint(),
+            Self::Alarm(error) => error.hint(),
+        }
+    }
+}
+
+/// One Kafka partition: its streams and its alarms.
+#[derive(Debug)]
+pub struct WatchedPartition {
+    streams: Partition,
+    alarms: Alarms,
+}
+
+impl WatchedPartition {
+    /// A partition without history; see [`Partition::new`].
+    pub fn new(graph: &Arc<Graph>, rules: &Arc<AlarmPlan>, max_delay: i64) -> Result<Self, WatchedError> {
+        Ok(Self { streams: Partition::new(graph, max_delay)?, alarms: Alarms::new(rules) })
+    }
+
+    /// A partition that goes on from the blobs of [`Self::encode`]. Where `windows` is false, the queries have
+    /// changed: its windows start empty, and only the alarms go on.
+    pub fn restore(
+        graph: &Arc<Graph>,
+        rules: &Arc<AlarmPlan>,
+        max_delay: i64,
+        blobs: &[(String, Bytes)],
+        windows: bool,
+    ) -> Result<Self, WatchedError> {
+        let streams = if windows {
+            Partition::restore(graph, max_delay, PartitionState::decode(graph, blobs)?)?
+        } else {
+            Partition::new(graph, max_delay)?
+        };
+        // A checkpoint from before there were alarms has none.
+        let alarms = match blobs.iter().find(|(name, _)| name == BLOB) {
+            Some((_, bytes)) => Alarms::restore(rules, bytes)?,
+            None => Alarms::new(rules),
+        };
+        Ok(Self { streams, alarms })
+    }
+
+    /// The state between two batches, as named blobs.
+    pub fn encode(&mut self) -> Result<Vec<(String, Bytes)>, WatchedError> {
+        let graph = Arc::clone(self.streams.graph());
+        let mut blobs = self.streams.state()?.encode(&graph)?;
+        blobs.push((BLOB.into(), self.alarms.encode()?.into()));
+        Ok(blobs)
+    }
+
+    /// The streams.
+    pub fn streams(&self) -> &Partition {
+        &self.streams
+    }
+
+    /// The alarms.
+    pub fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
+    /// Takes readings, in the order of their offsets; see [`Partition::process`].
+    pub fn process(&mut self, readings: &RecordBatch) -> Result<WatchedOutputs, WatchedError> {
+        let streams = self.streams.process(readings)?;
+        self.watch(Some(readings), streams)
+    }
+
+    /// Moves the watermark without a reading; see [`Partition::advance`].
+    pub fn advance(&mut self, watermark: i64) -> Result<WatchedOutputs, WatchedError> {
+        let streams = self.streams.advance(watermark)?;
+        self.watch(None, streams)
+    }
+
+    /// Fires every window that holds a row: the input is over.
+    pub fn finish(&mut self) -> Result<WatchedOutputs, WatchedError> {
+        let streams = self.streams.finish()?;
+        self.watch(None, streams)
+    }
+
+    /// Someone knows of an alarm; see [`Alarms::acknowledge`].
+    pub fn acknowledge(
+        &mut self,
+        machine: &str,
+        episode: &str,
+        who: &str,
+        comment: &str,
+        now: i64,
+    ) -> Result<Acknowledged, WatchedError> {
+        Ok(self.alarms.acknowledge(machine, episode, who, comment, now)?)
+    }
+
+    /// Every rule looks at one stream, so the order among the streams does not matter.
+    fn watch(
+        &mut self,
+        readings: Option<&RecordBatch>,
+        streams: Outputs,
+    ) -> Result<WatchedOutputs, WatchedError> {
+        let mut rows = Vec::new();
+        let mut episodes = Vec::new();
+        let mut look = |name: &str, batch: &RecordBatch| -> Result<(), AlarmError> {
+            let outputs = self.alarms.look(name, batch)?;
+            rows.extend(outputs.rows);
+            episodes.extend(outputs.episodes);
+            Ok(())
+        };
+        if let Some(readings) = readings {
+            look(READINGS, readings)?;
+        }
+        for (position, batch) in &streams.streams {
+            look(&self.streams.graph().streams()[*position].name, batch)?;
+        }
+        let rows = match rows.len() {
+            0 | 1 => rows.pop(),
+            _ => Some(concat_batches(&alarm_schema(), &rows).map_err(AlarmError::from)?),
+        };
+        Ok(WatchedOutputs { streams, alarms: AlarmOutputs { rows, episodes } })
+    }
+}
