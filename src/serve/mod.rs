@@ -7,12 +7,14 @@
 
 pub mod alarm;
 mod convert;
+pub mod demo;
 pub mod error;
 pub(crate) mod history;
 mod http;
 pub mod live;
 pub mod metrics;
 pub(crate) mod request;
+mod series;
 pub mod sql;
 mod status;
 #[cfg(test)]
@@ -34,9 +36,11 @@ use tokio::sync::watch;
 use tonic_health::ServingStatus;
 
 use self::alarm::{AlarmDesk, LiveAlarms};
+use self::demo::Plants;
 use self::live::LiveState;
 use self::sql::{SqlEngine, TableSource};
 use crate::alarm::AlarmPlan;
+use crate::schema::ReadingSchema;
 
 /// The types and services of `proto/coldstream/v1`.
 #[allow(missing_docs, clippy::all, reason = "generated: documented in the protos, styled by its generator")]
@@ -64,11 +68,13 @@ pub struct ModelInfo {
     pub version: String,
     /// How it was trained.
     pub algorithm: String,
+    /// Its card, as JSON.
+    pub card: String,
 }
 
 impl From<ModelInfo> for proto::ModelState {
     fn from(model: ModelInfo) -> Self {
-        Self { name: model.name, version: model.version, algorithm: model.algorithm, card: String::new() }
+        Self { name: model.name, version: model.version, algorithm: model.algorithm, card: model.card }
     }
 }
 
@@ -85,6 +91,10 @@ pub struct Services {
     pub models: Vec<ModelInfo>,
     /// What is watched, and what was seen.
     pub alarms: AlarmParts,
+    /// Columns of the readings.
+    pub sensors: ReadingSchema,
+    /// The simulated plants, where this process has them.
+    pub plants: Option<Arc<dyn Plants>>,
     /// What [`metrics::install`] gave.
     pub metrics: PrometheusHandle,
     /// Whether the process is ready to answer, as `/readyz` and the gRPC health service tell it.
