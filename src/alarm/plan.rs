@@ -9,7 +9,9 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Volatility};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use toml::Spanned;
 
@@ -273,12 +275,22 @@ impl<'a> Compiler<'a> {
             let hint = Some("use the columns of the row alone".into());
             return Err(self.rules.error(self.rule, at, format!("`{sql}`: {reason}"), hint));
         }
-        let physical = self.state.create_physical_expr(expr.clone(), &self.schema).map_err(refuse)?;
+        let physical = self.physical(expr.clone()).map_err(refuse)?;
         let kind = expr
             .get_type(&self.schema)
             .or_else(|_| physical.data_type(&self.stream.schema))
             .map_err(refuse)?;
         Ok((physical, expr, kind))
+    }
+
+    /// The expression, ready to run. Some functions, `coalesce` among them, exist only until they are simplified.
+    fn physical(&self, expr: Expr) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(self.schema.clone()))
+            .with_config_options(Arc::clone(self.state.config_options()));
+        let simplifier = ExprSimplifier::new(context.build());
+        let typed = simplifier.coerce(expr, &self.schema)?;
+        self.state.create_physical_expr(simplifier.simplify(typed)?, &self.schema)
     }
 }
 

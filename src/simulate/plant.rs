@@ -236,7 +236,7 @@ impl Plant {
     /// off, K.
     pub(super) fn still_to_cool(&self) -> Option<f64> {
         let cooling = self.mode == Mode::Cooling && self.until_defrost > DEFROST;
-        cooling.then(|| self.room - (self.build.set_point - THERMOSTAT))
+        cooling.then_some(self.room - (self.build.set_point - THERMOSTAT))
     }
 
     /// What the sensors say at `time`. Takes the same number of random numbers in every mode, so that a
