@@ -17,9 +17,11 @@ use tonic_web::GrpcWebLayer;
 
 use super::alarm::AlarmApi;
 use super::history::HistoryApi;
+use super::prediction::PredictionApi;
 use super::proto;
 use super::proto::alarm_service_server::AlarmServiceServer;
 use super::proto::history_service_server::HistoryServiceServer;
+use super::proto::prediction_service_server::PredictionServiceServer;
 use super::proto::status_service_server::StatusServiceServer;
 use super::status::StatusApi;
 use super::{ServeError, Services};
@@ -43,12 +45,15 @@ pub(super) fn router(
             .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    let predictions =
+        PredictionApi { live: Arc::clone(&live), sql: Arc::clone(&sql), stopping: stopping.clone() };
     let status = StatusApi { live, tables, models, stopping: stopping.clone() };
     let alarms = AlarmApi { parts: alarms, sql: Arc::clone(&sql), stopping: stopping.clone() };
     let grpc = Routes::from(Router::new())
         .add_service(StatusServiceServer::new(status))
         .add_service(HistoryServiceServer::new(HistoryApi { sql }))
         .add_service(AlarmServiceServer::new(alarms))
+        .add_service(PredictionServiceServer::new(predictions))
         .add_service(health)
         // Old clients, grpcurl among them, ask in the words of v1alpha.
         .add_service(reflection().build_v1().map_err(ServeError::Reflection)?)

@@ -12,8 +12,10 @@ pub(crate) mod history;
 mod http;
 pub mod live;
 pub mod metrics;
+mod prediction;
 pub(crate) mod request;
 pub mod sql;
+pub(crate) mod statement;
 mod status;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -52,8 +54,13 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often the samples of the histograms are gathered, so that they do not pile up where nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// The services whose health is told one by one; the empty name is the server.
-const HEALTH: [&str; 4] =
-    ["", "coldstream.v1.StatusService", "coldstream.v1.HistoryService", "coldstream.v1.AlarmService"];
+const HEALTH: [&str; 5] = [
+    "",
+    "coldstream.v1.StatusService",
+    "coldstream.v1.HistoryService",
+    "coldstream.v1.AlarmService",
+    "coldstream.v1.PredictionService",
+];
 
 /// A model in use.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StringViewArray};
 use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::context::SessionContext;
+use datafusion::execution::context::{SessionConfig, SessionContext};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -25,7 +25,7 @@ pub(crate) struct Engine(SessionContext);
 
 impl Engine {
     pub(crate) fn with_rows(rows: i64) -> Arc<Self> {
-        let context = SessionContext::new();
+        let context = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
         context.register_batch("big", big(rows)).unwrap();
         Arc::new(Self(context))
     }
