@@ -209,6 +209,6 @@ async fn a_live_prediction_says_what_made_it() {
         predicted_class: "normal".into(),
     };
     let mut watcher = server.live.watch_predictions(Default::default(), Duration::ZERO);
-    assert_eq!(watcher.next().await, [expected.clone()]);
+    assert_eq!(watcher.next().await, std::slice::from_ref(&expected));
     assert_eq!(server.live.machine("m1").unwrap().predictions, [expected]);
 }
