@@ -4,6 +4,8 @@
 //! `index.html`: what a browser asks for as a page, and is no file, gets that. Vite names the files under `assets/` by their
 //! contents, so a browser may keep them for good; it must ask for the page each time, because that names the assets.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -35,13 +37,13 @@ fn answer_from(files: impl Fn(&str) -> Option<EmbeddedFile>, request: &Request<B
     }
     let path = request.uri().path().trim_start_matches('/');
     if let Some(found) = files(path) {
-        return Some(file(path, &found, request.headers()));
+        return Some(file(path, found, request.headers()));
     }
     if !path.is_empty() && !is_for_a_page(request.headers()) {
         return None;
     }
     Some(match files(INDEX) {
-        Some(index) => file(INDEX, &index, request.headers()),
+        Some(index) => file(INDEX, index, request.headers()),
         None => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
     })
 }
@@ -51,7 +53,7 @@ fn is_for_a_page(headers: &HeaderMap) -> bool {
     accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim_start().starts_with("text/html"))
 }
 
-fn file(path: &str, file: &EmbeddedFile, asked: &HeaderMap) -> Response {
+fn file(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     let hash = file.metadata.sha256_hash();
     let tag: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{tag}\"");
@@ -62,7 +64,11 @@ fn file(path: &str, file: &EmbeddedFile, asked: &HeaderMap) -> Response {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let content_type = [(header::CONTENT_TYPE, content_type(path))];
-        (content_type, Body::from(file.data.clone().into_owned())).into_response()
+        let body = match file.data {
+            Cow::Borrowed(bytes) => Body::from(bytes),
+            Cow::Owned(bytes) => Body::from(bytes),
+        };
+        (content_type, body).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));

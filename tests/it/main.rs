@@ -13,5 +13,6 @@ mod end_to_end;
 mod parts;
 mod parts_work;
 mod refusals;
+mod rest;
 mod serving;
 mod worker;

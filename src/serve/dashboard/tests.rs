@@ -1,7 +1,5 @@
 //! Files made up for the test; the built ones are tried in a browser.
 
-use std::borrow::Cow;
-
 use rust_embed::Metadata;
 
 use super::*;

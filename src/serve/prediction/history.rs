@@ -10,6 +10,7 @@ use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::DATE;
 use crate::schema::{MACHINE_ID, TIMESTAMP, WINDOW_TIME};
 use crate::serve::convert::timestamp;
 use crate::serve::proto;
@@ -142,6 +143,14 @@ fn select(
     };
     let end = if columns.contains("window_end") { "window_end" } else { time };
     let as_time = |name: &str| format!("arrow_cast({name}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
+    let mut conditions = conditions(stream, time, filter, after);
+    if columns.contains(DATE) {
+        // Days that cannot have such rows are not even opened.
+        let day = |micros: i64| format!("CAST({} AS DATE)", instant(micros));
+        let last = filter.before.into_iter().chain(after.map(|place| place.time)).min();
+        conditions.extend(filter.from.map(|from| format!("{DATE} >= {}", day(from))));
+        conditions.extend(last.map(|last| format!("{DATE} <= {}", day(last))));
+    }
     Some(format!(
         "SELECT arrow_cast({}, 'Utf8') AS stream, {} AS time, arrow_cast({MACHINE_ID}, 'Utf8') AS machine_id, probability,
             {} AS window_end, {} AS model, {} AS model_version, {} AS predicted_class FROM {}{}",
@@ -152,7 +161,7 @@ fn select(
         text("model_version"),
         text("predicted_class"),
         identifier(stream),
-        clause(&conditions(stream, time, filter, after)),
+        clause(&conditions),
     ))
 }
 

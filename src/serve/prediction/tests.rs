@@ -34,7 +34,8 @@ async fn tables() -> Tables {
     for statement in [
         format!(
             "CREATE TABLE predictions AS SELECT machine AS machine_id, {} AS window_time, {} AS window_end,
-                 arrow_cast(p, 'Float64') AS probability, 'failure' AS model, 'v1' AS model_version
+                 arrow_cast(p, 'Float64') AS probability, 'failure' AS model, 'v1' AS model_version,
+                 DATE '1970-01-01' AS date
              FROM (VALUES ('x', 10, 0.9), ('y', 10, 0.2), ('x', 20, NULL), ('x', 30, 'NaN')) AS t(machine, at, p)",
             time("at"),
             time("(at + 1)"),

@@ -170,7 +170,7 @@ fn leaves(request: &MessageDescriptor) -> Vec<Vec<FieldDescriptor>> {
 }
 
 /// Whether JSON writes the message as a text.
-pub(super) fn is_text(message: &MessageDescriptor) -> bool {
+fn is_text(message: &MessageDescriptor) -> bool {
     ["google.protobuf.Timestamp", "google.protobuf.Duration"].contains(&message.full_name())
 }
 
