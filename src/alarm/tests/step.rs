@@ -100,7 +100,7 @@ proptest! {
         let mut alarms = Alarms::new(&plan(RULES));
         let seen = alarms.look("readings", &as_batch(&rows)).unwrap().rows;
         let seen: Vec<String> = seen.iter().flat_map(|b| all(std::slice::from_ref(b))).collect();
-        let low = seen.iter().filter(|row| row.contains(" low "));
+        let low = seen.iter().filter(|row| row.contains("/low/"));
         let low: Vec<String> = low.map(|row| row.split(" low ").next().unwrap().to_owned()).collect();
         prop_assert_eq!(low, oracle(&rows));
         let ids: Vec<_> = seen.iter().filter(|r| r.contains("raised")).map(|r| r.rsplit(' ').next()).collect();
