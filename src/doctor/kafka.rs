@@ -22,6 +22,8 @@ use crate::source::kafka::KafkaSettings;
 
 /// How long a broker may take for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
+/// How long the client may take to say why.
+const WORD: Duration = Duration::from_millis(500);
 /// How many names of other topics are told.
 const TOLD: usize = 6;
 
@@ -44,7 +46,7 @@ pub(super) struct Seen {
     pub(super) ahead: Option<i64>,
 }
 
-/// Asks the brokers. Blocks, for five times [`ANSWER`] at most.
+/// Asks the brokers. Blocks, for seven times [`ANSWER`] at most.
 pub(super) fn look(settings: &KafkaSettings, schema: &ReadingSchema, max_skew: i64) -> Seen {
     let mut seen = Seen::default();
     let consumer = match connect(settings) {
@@ -150,13 +152,19 @@ fn connect(settings: &KafkaSettings) -> KafkaResult<BaseConsumer<LastWord>> {
 
 /// Why a request failed, with what the client has said about the connection meanwhile.
 fn cause(consumer: &BaseConsumer<LastWord>, error: &KafkaError) -> String {
-    // Callbacks run inside a poll.
-    if let Some(Err(told)) = consumer.poll(Duration::ZERO) {
-        tracing::debug!(target: "kafka", "{told}");
+    let word = || consumer.context().0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // Callbacks run inside a poll, one at a time.
+    let began = Instant::now();
+    let mut last = word();
+    while last.is_none() && began.elapsed() < WORD {
+        if let Some(Err(told)) = consumer.poll(WORD / 10) {
+            tracing::debug!(target: "kafka", "{told}");
+        }
+        last = word();
     }
-    let code = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
-    let word = consumer.context().0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    word.unwrap_or(code)
+    last.unwrap_or_else(|| {
+        error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
+    })
 }
 
 /// The partitions of the topic, and what is to be said of it.
@@ -215,6 +223,25 @@ fn offsets(
         .collect()
 }
 
+/// Asks again while the broker that keeps the group is only getting ready, as it does after its start.
+fn patiently<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    let began = Instant::now();
+    loop {
+        match ask() {
+            Err(error) if getting_ready(&error) && began.elapsed() < ANSWER => {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn getting_ready(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    let passing = [CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator];
+    error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
+}
+
 /// Who is in the group, and how far behind it is.
 fn group(
     consumer: &BaseConsumer<LastWord>,
@@ -228,7 +255,7 @@ fn group(
         let seen = format!("`{group}` cannot be asked for: {}", cause(consumer, error));
         Finding::warning("group", seen, Some(cure.into()))
     };
-    let groups = match consumer.fetch_group_list(Some(group), ANSWER) {
+    let groups = match patiently(|| consumer.fetch_group_list(Some(group), ANSWER)) {
         Ok(groups) => groups,
         Err(error) => return failed(&error),
     };
@@ -240,7 +267,7 @@ fn group(
     for &partition in offsets.keys() {
         asked.add_partition(topic, partition);
     }
-    let told = match consumer.committed_offsets(asked, ANSWER) {
+    let told = match patiently(|| consumer.committed_offsets(asked.clone(), ANSWER)) {
         Ok(told) => told,
         Err(error) => return failed(&error),
     };

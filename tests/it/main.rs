@@ -9,6 +9,7 @@
 
 mod alarms;
 mod dead_letters;
+mod doctor;
 mod end_to_end;
 mod parts;
 mod parts_work;
