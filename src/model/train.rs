@@ -93,7 +93,7 @@ pub fn train(batches: &[RecordBatch], options: &TrainOptions) -> Result<ModelFil
 fn check(settings: Settings) -> Result<(), TrainError> {
     match settings {
         Settings::Logistic { alpha } if !(alpha >= 0.0 && alpha.is_finite()) => Err(TrainError::Alpha(alpha)),
-        Settings::Forest { trees, .. } if trees % 2 == 0 || usize::from(trees) > LARGEST_FOREST => {
+        Settings::Forest { trees, .. } if trees.is_multiple_of(2) || usize::from(trees) > LARGEST_FOREST => {
             Err(TrainError::Trees(trees))
         }
         Settings::Forest { depth, .. } if !(1..=DEEPEST).contains(&depth) => Err(TrainError::Depth(depth)),

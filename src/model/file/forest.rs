@@ -54,7 +54,7 @@ impl Tree {
 
 /// Checks that every row of `features` values finds its way through every tree.
 pub(super) fn check(trees: &[Tree], features: usize) -> Result<(), InvalidForest> {
-    if trees.len() % 2 == 0 || trees.len() > LARGEST_FOREST {
+    if trees.len().is_multiple_of(2) || trees.len() > LARGEST_FOREST {
         return Err(InvalidForest::Count(trees.len()));
     }
     trees.iter().enumerate().try_for_each(|(at, tree)| check_tree(at, tree, features))
