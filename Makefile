@@ -3,7 +3,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help need parts demo test lint doc bench bench-e2e model clean-data
+.PHONY: help need parts dashboard demo test lint doc bench bench-e2e model clean-data
 
 help: ## list these tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -14,11 +14,24 @@ need:
 parts: ## install the broker, the S3 server and the table readers of the tests (once)
 	@scripts/parts.sh
 
-demo: need ## a whole Coldstream in one process, without any set-up; options go in ARGS="--machines 50"
+# npm's own note of what it installed stands for the folder; the page stands for the whole build.
+dashboard/node_modules/.package-lock.json: dashboard/package.json dashboard/package-lock.json
+	cd dashboard && npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+dashboard/dist/index.html: dashboard/node_modules/.package-lock.json $(wildcard dashboard/*.json dashboard/*.ts dashboard/*.yaml) \
+		dashboard/index.html $(shell find dashboard/src dashboard/public proto -type f -not -path 'dashboard/src/gen/*')
+	cd dashboard && npm run --silent build
+	@touch $@
+
+dashboard: need dashboard/dist/index.html ## the dashboard's files, which the program then carries in itself
+
+demo: need dashboard ## a whole Coldstream in one process, without any set-up; options go in ARGS="--machines 50"
 	cargo run -- demo $(ARGS)
 
 # The integration tests come last: they take longest and say most.
-test: need parts ## every test, against real parts
+test: need parts dashboard ## every test, against real parts
+	cd dashboard && npm test --silent
 	cargo test --lib --bins
 	cargo test --doc
 	cargo test --test it
