@@ -118,9 +118,14 @@ pub(super) fn chains_path() -> Path {
     Path::from_iter(["_coldstream", "checkpoints"])
 }
 
+/// Folder of the chains of a topic's partitions.
+pub(super) fn topic_path(topic: &str) -> Path {
+    chains_path().join(topic)
+}
+
 /// Folder of a partition's chain.
 pub(super) fn chain_path(topic: &str, partition: i32) -> Path {
-    chains_path().join(topic).join(format!("{partition:05}"))
+    topic_path(topic).join(format!("{partition:05}"))
 }
 
 /// File name of a manifest.
