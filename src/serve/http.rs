@@ -64,8 +64,8 @@ pub(super) fn router(
         .add_service(StatusServiceServer::new(status))
         .add_service(HistoryServiceServer::new(HistoryApi { sql }))
         .add_service(AlarmServiceServer::new(alarms))
-        .add_service(DemoServiceServer::new(DemoApi { plants }))
         .add_service(PredictionServiceServer::new(predictions))
+        .add_service(DemoServiceServer::new(DemoApi { plants }))
         .add_service(health)
         // Old clients, grpcurl among them, ask in the words of v1alpha.
         .add_service(reflection().build_v1().map_err(ServeError::Reflection)?)
