@@ -134,6 +134,7 @@ fn shipped_queries() -> Vec<Query> {
     [
         ("features", include_str!("../../queries/features.sql")),
         ("predictions", include_str!("../../queries/predictions.sql")),
+        ("predictions_forest", include_str!("../../queries/predictions_forest.sql")),
     ]
     .map(|(name, sql)| Query { name: name.into(), file: format!("queries/{name}.sql"), sql: sql.into() })
     .into()
@@ -141,9 +142,12 @@ fn shipped_queries() -> Vec<Query> {
 
 fn shipped_models() -> Result<Registry, Failure> {
     let mut registry = Registry::default();
-    let text = include_str!("../../models/failure.json");
-    let model = ModelFile::parse(text, Path::new("models/failure.json"))?;
-    registry.insert(model);
+    for (path, text) in [
+        ("models/failure.json", include_str!("../../models/failure.json")),
+        ("models/failure_forest.json", include_str!("../../models/failure_forest.json")),
+    ] {
+        registry.insert(ModelFile::parse(text, Path::new(path))?);
+    }
     Ok(registry)
 }
 
