@@ -166,6 +166,8 @@ fn each_fault_is_told_and_hides_no_other() {
     let unknown_model = faults.iter().filter(|seen| seen.contains("unknown model `nosuch`")).count();
     let unknown_column = faults.iter().filter(|seen| seen.contains("temp_evaporater")).count();
     assert_eq!((unknown_model, unknown_column), (1, 1), "{faults:#?}");
+    let cures = report.whole["checks"].to_string();
+    assert!(cures.contains("make it with `coldstream train`") && cures.contains("did you mean"), "{cures}");
     report.expect("alarms", "warning", "nothing is watched", "classic");
     drop(taken);
 }
