@@ -7,6 +7,7 @@
 // `#[test]` functions only, not in the helpers they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod dashboard;
 mod dead_letters;
 mod end_to_end;
 mod parts;
