@@ -9,7 +9,9 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Volatility};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use toml::Spanned;
 
@@ -258,7 +260,11 @@ impl<'a> Compiler<'a> {
         let refuse = |error: DataFusionError| {
             let text = one_line(&error);
             let (message, hint) = match text.split_once(" Did you mean ") {
-                Some((message, meant)) => (message.to_owned(), Some(format!("did you mean {meant}"))),
+                Some((message, meant)) => {
+                    // Behind the nearest name stand all the others.
+                    let meant = meant.split_once(" Valid fields are ").map_or(meant, |(nearest, _)| nearest);
+                    (message.to_owned(), Some(format!("did you mean {meant}")))
+                }
                 None => match text.split_once(" Valid fields are ") {
                     Some((message, fields)) => {
                         (message.to_owned(), Some(format!("the columns are {fields}")))
@@ -273,7 +279,15 @@ impl<'a> Compiler<'a> {
             let hint = Some("use the columns of the row alone".into());
             return Err(self.rules.error(self.rule, at, format!("`{sql}`: {reason}"), hint));
         }
-        let physical = self.state.create_physical_expr(expr.clone(), &self.schema).map_err(refuse)?;
+        // Some functions, coalesce() among them, exist only until they are simplified.
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(self.schema.clone()))
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let coerced = simplifier.coerce(expr.clone(), &self.schema).map_err(refuse)?;
+        let simple = simplifier.simplify(coerced).map_err(refuse)?;
+        let physical = self.state.create_physical_expr(simple, &self.schema).map_err(refuse)?;
         let kind = expr
             .get_type(&self.schema)
             .or_else(|_| physical.data_type(&self.stream.schema))

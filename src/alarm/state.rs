@@ -25,6 +25,9 @@ struct Stored {
     machines: Vec<String>,
     newest: Vec<Vec<Option<i64>>>,
     lives: Vec<StoredLife>,
+    /// Ends that are not told yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left: Vec<(i64, Episode)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,6 +59,7 @@ impl Alarms {
             machines: self.machines.iter().map(|machine| machine.id.to_string()).collect(),
             newest: self.machines.iter().map(|m| m.newest.iter().map(known).collect()).collect(),
             lives,
+            left: self.left.clone(),
         };
         serde_json::to_vec(&stored).map_err(|error| AlarmError::State(error.to_string()))
     }
@@ -67,6 +71,7 @@ impl Alarms {
             return Err(AlarmError::State(format!("format {} is not {FORMAT}", stored.format)));
         }
         let mut alarms = Self::new(plan);
+        alarms.left = stored.left;
         let places: Vec<Option<usize>> = (plan.streams.iter())
             .map(|planned| stored.streams.iter().position(|name| *name == planned.stream.name))
             .collect();

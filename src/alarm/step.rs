@@ -114,7 +114,8 @@ impl Alarms {
                 let look = look_at(columns, row, ts, &mut worse);
                 let turn = life.step(&look, &rule.delays);
                 let value = columns.value.as_ref().filter(|v| v.is_valid(row)).map(|v| v.value(row));
-                apply(&mut life, turn, ts, rule, value, &machine.id, &mut out);
+                let row = Row { ts, machine: &machine.id, value };
+                apply(&mut life, turn, &row, rule, &mut out);
                 *slot = (!life.is_blank()).then_some(life);
             }
         }
@@ -175,16 +176,17 @@ fn look_at<'a>(columns: &Columns, row: usize, ts: i64, worse: &'a mut Vec<Option
     }
 }
 
-/// Brings the episode in step with a turn of its life.
-fn apply(
-    life: &mut Life,
-    turn: Turn,
+/// What the row of a turn tells of its episode.
+struct Row<'a> {
     ts: i64,
-    rule: &RulePlan,
+    machine: &'a str,
+    /// The rule's value.
     value: Option<f64>,
-    machine: &str,
-    out: &mut Out,
-) {
+}
+
+/// Brings the episode in step with a turn of its life.
+fn apply(life: &mut Life, turn: Turn, row: &Row<'_>, rule: &RulePlan, out: &mut Out) {
+    let &Row { ts, machine, value } = row;
     let words = |template: &toml::Spanned<String>, comma| fill(template.get_ref(), value, comma);
     match turn {
         Turn::None => {}

@@ -25,6 +25,7 @@ mod encode;
 mod epoch;
 mod error;
 mod evolve;
+mod probe;
 mod stats;
 mod store;
 mod table;
@@ -56,6 +57,7 @@ pub use self::{
     epoch::{Epoch, EpochManifest, MANIFEST_FORMAT, Recovery, StateBlob, StateRef, StoredEpoch, decide},
     error::ArchiveError,
     evolve::TableSpec,
+    probe::{Probe, local_folder},
     store::StoreOptions,
     table::TableInfo,
 };

@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod demo;
+pub mod doctor;
 pub mod failure;
 pub mod ingest;
 pub mod query;

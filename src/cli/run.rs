@@ -12,7 +12,6 @@ use crate::archive::Archive;
 use crate::config::Config;
 use crate::dataflow::Query;
 use crate::model::Registry;
-use crate::source::kafka::KafkaSettings;
 use crate::worker::WorkerSettings;
 
 /// Read from Kafka, compute, score, archive and serve
@@ -36,12 +35,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         tracing::warn!("no alarm rules: nothing is watched; see [alarms] in coldstream.toml");
     }
     let worker = WorkerSettings {
-        kafka: KafkaSettings {
-            brokers: config.kafka.brokers.clone(),
-            topic: config.kafka.topic.clone(),
-            group: config.kafka.group.clone(),
-            options: config.kafka.options.clone(),
-        },
+        kafka: config.kafka.settings(),
         schema: config.reading_schema()?,
         commit_interval: config.archive.commit_interval.duration(),
         max_delay: config.dataflow.max_delay.micros(),

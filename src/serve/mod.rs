@@ -1,19 +1,24 @@
 //! Serving: live state and history to any client, on one port.
 //!
 //! The port speaks HTTP/1.1 and HTTP/2 without TLS, told apart by their first bytes: gRPC, gRPC-Web, health,
-//! reflection, and the pages `/metrics`, `/healthz`, `/readyz`. What is served comes through three doors: the
+//! reflection, the same services as REST/JSON under `/api`, the dashboard, and the pages `/metrics`, `/healthz`,
+//! `/readyz`. What is served comes through three doors: the
 //! partition threads write into [`live::LiveState`], SQL goes to a [`sql::SqlEngine`], the tables are known by
 //! a [`sql::TableSource`].
 
 pub mod alarm;
 mod convert;
+mod dashboard;
 pub mod error;
 pub(crate) mod history;
 mod http;
 pub mod live;
 pub mod metrics;
+mod prediction;
 pub(crate) mod request;
+pub mod rest;
 pub mod sql;
+pub(crate) mod statement;
 mod status;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -52,8 +57,13 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often the samples of the histograms are gathered, so that they do not pile up where nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// The services whose health is told one by one; the empty name is the server.
-const HEALTH: [&str; 4] =
-    ["", "coldstream.v1.StatusService", "coldstream.v1.HistoryService", "coldstream.v1.AlarmService"];
+const HEALTH: [&str; 5] = [
+    "",
+    "coldstream.v1.StatusService",
+    "coldstream.v1.HistoryService",
+    "coldstream.v1.AlarmService",
+    "coldstream.v1.PredictionService",
+];
 
 /// A model in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +143,9 @@ pub enum ServeError {
     /// The descriptors compiled into the program are broken.
     #[error("reflection cannot be set up: {0}")]
     Reflection(tonic_reflection::server::Error),
+    /// The routes of REST and the protos do not fit.
+    #[error("REST cannot be set up: {0}")]
+    Rest(#[from] rest::RestError),
     /// The metrics recorder is taken.
     #[error("metrics cannot be set up: {0}")]
     Metrics(String),
@@ -153,7 +166,7 @@ impl ServeError {
                 "ports below 1024 are for the system: choose another one"
             }
             Self::Bind { .. } => "choose an address of this machine: `serve.listen` in coldstream.toml",
-            Self::Io(_) | Self::Reflection(_) | Self::Metrics(_) => return None,
+            Self::Io(_) | Self::Reflection(_) | Self::Rest(_) | Self::Metrics(_) => return None,
         };
         Some(hint.into())
     }

@@ -6,9 +6,12 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StringViewArray};
 use async_trait::async_trait;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::context::SessionContext;
+use datafusion::execution::context::{SessionConfig, SessionContext};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tonic::transport::Channel;
 
 use super::alarm::{Acknowledgement, AlarmDesk, DeskError, LiveAlarms, WatchFilter};
@@ -25,7 +28,7 @@ pub(crate) struct Engine(SessionContext);
 
 impl Engine {
     pub(crate) fn with_rows(rows: i64) -> Arc<Self> {
-        let context = SessionContext::new();
+        let context = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
         context.register_batch("big", big(rows)).unwrap();
         Arc::new(Self(context))
     }
@@ -132,6 +135,18 @@ impl Server {
         Channel::from_shared(self.url()).unwrap().connect().await.unwrap()
     }
 
+    /// Sends a request over HTTP/1.1 and reads the whole answer.
+    pub(crate) async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Http {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        );
+        let mut answer = Http::send(self.address, request.as_bytes()).await;
+        timeout(PATIENCE, answer.socket.read_to_string(&mut answer.body)).await.unwrap().unwrap();
+        answer
+    }
+
     /// Orders it to stop, without waiting.
     pub(crate) fn stop(self) -> JoinHandle<Result<(), ServeError>> {
         self.stop.send(()).unwrap();
@@ -149,4 +164,79 @@ pub(crate) fn batch(time: &str, column: &str, rows: &[(&str, i64, Option<f64>)])
         (column, Arc::new(Float64Array::from_iter(rows.iter().map(|row| row.2))), true),
     ])
     .unwrap()
+}
+
+/// An answer over HTTP/1.1, read by hand: what a simple client sees.
+pub(crate) struct Http {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+    socket: BufReader<TcpStream>,
+}
+
+impl Http {
+    async fn send(address: std::net::SocketAddr, request: &[u8]) -> Self {
+        let mut socket = BufReader::new(TcpStream::connect(address).await.unwrap());
+        socket.write_all(request).await.unwrap();
+        let mut head = Vec::new();
+        loop {
+            let line = read_line(&mut socket).await;
+            if line.is_empty() {
+                break;
+            }
+            head.push(line);
+        }
+        let status = head[0].split(' ').nth(1).unwrap().parse().unwrap();
+        let header = |line: &String| line.split_once(": ").map(|(name, it)| (name.to_lowercase(), it.into()));
+        let headers = head.iter().filter_map(header).collect();
+        Self { status, headers, body: String::new(), socket }
+    }
+
+    /// Begins to read a stream of events.
+    pub(crate) async fn open(address: std::net::SocketAddr, path: &str) -> Self {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n\r\n");
+        let answer = Self::send(address, request.as_bytes()).await;
+        assert_eq!((answer.status, answer.header("transfer-encoding")), (200, Some("chunked")), "{path}");
+        answer
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The data of the next event.
+    pub(crate) async fn event(&mut self) -> serde_json::Value {
+        loop {
+            if let Some((event, rest)) = self.body.split_once("\n\n") {
+                let data = event.lines().find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+                self.body = rest.to_owned();
+                if let Some(data) = data {
+                    return serde_json::from_str(&data).unwrap();
+                }
+                continue;
+            }
+            let chunk = self.chunk().await.expect("the stream has ended");
+            self.body.push_str(&chunk);
+        }
+    }
+
+    /// Whether nothing more comes.
+    pub(crate) async fn ended(&mut self) -> bool {
+        self.chunk().await.is_none()
+    }
+
+    async fn chunk(&mut self) -> Option<String> {
+        let size = read_line(&mut self.socket).await;
+        let size = usize::from_str_radix(&size, 16).unwrap();
+        let mut chunk = vec![0; size + 2];
+        timeout(PATIENCE, self.socket.read_exact(&mut chunk)).await.unwrap().unwrap();
+        chunk.truncate(size);
+        (size > 0).then(|| String::from_utf8(chunk).unwrap())
+    }
+}
+
+async fn read_line(socket: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    timeout(PATIENCE, socket.read_line(&mut line)).await.unwrap().unwrap();
+    line.trim_end().to_owned()
 }

@@ -76,7 +76,8 @@ fn differing_features(worker: &Worker) -> (i64, i64) {
     (worker.number(&sql), worker.number("SELECT count(*) FROM features"))
 }
 
-fn kill_and_restart(worker: &Worker, process: &mut Process, table: &str, rows: u64) {
+/// Waits for so many committed rows, kills the process and starts another.
+pub fn kill_and_restart(worker: &Worker, process: &mut Process, table: &str, rows: u64) {
     worker.wait_for_rows(process, table, rows, LONG);
     process.kill();
     *process = worker.start();

@@ -7,11 +7,16 @@
 // `#[test]` functions only, not in the helpers they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alarms;
 mod dashboard;
 mod dead_letters;
+mod deploy;
+mod doctor;
 mod end_to_end;
 mod parts;
 mod parts_work;
+mod python_client;
 mod refusals;
+mod rest;
 mod serving;
 mod worker;

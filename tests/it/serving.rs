@@ -17,7 +17,8 @@ fn reading(machine: &str, value: f64) -> Message {
     Message { partition: 0, key: machine.into(), payload: payload.into_bytes() }
 }
 
-fn grpcurl(worker: &Worker, args: &[&str]) -> Command {
+/// A call of the worker's port; the last argument is the method.
+pub fn grpcurl(worker: &Worker, args: &[&str]) -> Command {
     let mut command = Command::new(installed("bin/grpcurl"));
     let (options, call) = args.split_at(args.len() - 1);
     command.arg("-plaintext").args(options).arg(format!("127.0.0.1:{}", worker.port));
@@ -27,7 +28,8 @@ fn grpcurl(worker: &Worker, args: &[&str]) -> Command {
     command
 }
 
-fn grpcurl_output(worker: &Worker, args: &[&str]) -> String {
+/// The answer of a call that succeeds.
+pub fn grpcurl_output(worker: &Worker, args: &[&str]) -> String {
     let output = grpcurl(worker, args).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -1,5 +1,10 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
+use arrow::datatypes::{DataType, SchemaRef};
+
 use super::support::{plan, readings, rule, shipped};
-use crate::alarm::{AlarmPlan, ColumnLimit, RuleFile, Severity};
+use crate::alarm::{AlarmPlan, Alarms, ColumnLimit, RuleFile, Severity};
 use crate::dataflow::sql::Extensions;
 
 fn refused(rules: &str) -> (String, Option<String>) {
@@ -10,6 +15,17 @@ fn refused(rules: &str) -> (String, Option<String>) {
     (error.to_string(), error.hint())
 }
 
+/// One row with a value in every column.
+fn filled(schema: &SchemaRef) -> RecordBatch {
+    let columns = schema.fields().iter().map(|field| -> ArrayRef {
+        match field.data_type() {
+            DataType::Utf8 => Arc::new(StringArray::from(vec!["cooling"])),
+            other => arrow::compute::cast(&Int64Array::from(vec![100]), other).unwrap(),
+        }
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).unwrap()
+}
+
 #[test]
 fn the_shipped_sets_fit_the_shipped_queries() {
     let streams = shipped();
@@ -17,6 +33,19 @@ fn the_shipped_sets_fit_the_shipped_queries() {
         let file = RuleFile::load(name).unwrap();
         let plan = AlarmPlan::compile(&file, &streams, &Extensions::default()).unwrap();
         assert_eq!(plan.rules().len(), rules, "{name}");
+        // Compiling is not all: a condition must also run, on rows that know everything and on rows that know nothing.
+        let mut alarms = Alarms::new(&Arc::new(plan));
+        for stream in &streams {
+            let schema = &stream.schema;
+            alarms.look(&stream.name, &filled(schema)).unwrap();
+            let columns = schema.fields().iter().map(|f| match f.is_nullable() {
+                true => new_null_array(f.data_type(), 1),
+                false => filled(schema).column_by_name(f.name()).unwrap().clone(),
+            });
+            alarms
+                .look(&stream.name, &RecordBatch::try_new(schema.clone(), columns.collect()).unwrap())
+                .unwrap();
+        }
     }
     assert!(RuleFile::load("none").unwrap().rules.is_empty());
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alarm::{Episode, Severity};
 use crate::serve::sql::{SqlEngine, SqlError, SqlErrorKind};
+use crate::serve::statement::{clause, instant, quote, quoted};
 
 /// Which alarms; the empty filter is all.
 #[derive(Debug, Clone, Default)]
@@ -99,22 +100,6 @@ fn statement(filter: &ListFilter, after: Option<&Place>, most: usize) -> String 
         clause(&rows),
         clause(&episodes),
     )
-}
-
-fn clause(conditions: &[String]) -> String {
-    if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
-}
-
-fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn quoted(texts: &[String]) -> String {
-    texts.iter().map(|text| quote(text)).collect::<Vec<_>>().join(", ")
-}
-
-fn instant(micros: i64) -> String {
-    format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
 /// Reads the rows of [`statement`]; `None` where a column is missing or of another type.

@@ -184,7 +184,7 @@ async fn an_acknowledgement_needs_an_alarm_and_a_name() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_partition_that_is_gone_takes_its_alarms_along() {
     let live = crate::serve::live::LiveState::new(Duration::from_secs(60));
     let alarms = std::sync::Arc::new(super::LiveAlarms::default());

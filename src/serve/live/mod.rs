@@ -11,6 +11,7 @@
 //!                        wake-up ───────▶ watchers compare versions, at most every `min_interval`
 //! ```
 
+mod predictions;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use arrow::array::RecordBatch;
 use prost::Message;
 
+pub use self::predictions::{PredictionFilter, PredictionWatcher};
 use self::row::{Newest, Row};
 pub use self::watch::Watcher;
 use super::proto::{self, MachineState};
@@ -354,6 +356,15 @@ impl LiveState {
         Watcher::new(Arc::clone(self), filter, min_interval)
     }
 
+    /// Follows the predictions that pass `filter`, see [`PredictionWatcher::next`].
+    pub fn watch_predictions(
+        self: &Arc<Self>,
+        filter: PredictionFilter,
+        min_interval: Duration,
+    ) -> PredictionWatcher {
+        PredictionWatcher::new(Arc::clone(self), filter, min_interval)
+    }
+
     fn snapshot(&self) -> Vec<Arc<Machine>> {
         self.registry.read().unwrap_or_else(PoisonError::into_inner).all.clone()
     }
@@ -387,7 +398,7 @@ impl LiveState {
             streams: derived().map(|(name, row)| (name.to_string(), row.to_proto())).collect(),
             predictions: derived()
                 .filter(|(_, row)| row.is_prediction())
-                .map(|(name, row)| row.to_prediction(name))
+                .map(|(name, row)| row.to_prediction(name, &machine.id))
                 .collect(),
             readings: streams.readings,
             last_seen: (seen != NEVER).then(|| convert::timestamp(self.started_at() + seen)),

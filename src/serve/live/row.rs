@@ -4,7 +4,7 @@
 //! columns that decide are walked row by row; the newest rows are then taken column by column.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
@@ -27,6 +27,8 @@ const CHUNK: usize = 256;
 struct Names {
     names: Vec<String>,
     probability: Option<usize>,
+    predicted_class: Option<usize>,
+    model: Option<usize>,
     model_version: Option<usize>,
     window_end: Option<usize>,
 }
@@ -60,6 +62,14 @@ pub(super) struct Row {
     /// Event time, microseconds since the epoch.
     pub(super) time: i64,
     chunk: Arc<Chunk>,
+    index: usize,
+}
+
+/// Which row it was, without keeping its values in memory. The place of a chunk is not given to another one while
+/// a mark points there, so a mark never stands for two rows.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    chunk: Weak<Chunk>,
     index: usize,
 }
 
@@ -178,6 +188,8 @@ fn names(schema: &Schema, shown: &[usize]) -> Names {
     Names {
         names: shown.iter().map(|&column| schema.field(column).name().clone()).collect(),
         probability: position("probability", |of| *of == DataType::Float64),
+        predicted_class: position("predicted_class", |of| kind(of) == Some(Kind::Text)),
+        model: position("model", |of| kind(of) == Some(Kind::Text)),
         model_version: position("model_version", |of| kind(of) == Some(Kind::Text)),
         window_end: position("window_end", |of| kind(of) == Some(Kind::Time)),
     }
@@ -279,12 +291,23 @@ impl Row {
         proto::Row { timestamp: Some(convert::timestamp(self.time)), values, texts }
     }
 
-    /// The row as a prediction of `stream`.
-    pub(super) fn to_prediction(&self, stream: &str) -> proto::Prediction {
-        let model_version = match self.get(self.chunk.names.model_version) {
-            Some(Value::Text(version)) => version.to_owned(),
+    /// A mark by which the row is known again.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { chunk: Arc::downgrade(&self.chunk), index: self.index }
+    }
+
+    /// Whether `mark` was made of this very row.
+    pub(super) fn has_mark(&self, mark: &Mark) -> bool {
+        std::ptr::eq(mark.chunk.as_ptr(), Arc::as_ptr(&self.chunk)) && mark.index == self.index
+    }
+
+    /// The row as a prediction of `stream` for the machine `machine_id`.
+    pub(super) fn to_prediction(&self, stream: &str, machine_id: &str) -> proto::Prediction {
+        let text = |column| match self.get(column) {
+            Some(Value::Text(text)) => text.to_owned(),
             _ => String::new(),
         };
+        let names = &self.chunk.names;
         let window_end = match self.get(self.chunk.names.window_end) {
             Some(Value::Time(end)) => end,
             _ => self.time,
@@ -292,9 +315,11 @@ impl Row {
         proto::Prediction {
             stream: stream.to_owned(),
             probability: self.probability(),
-            model_version,
+            model_version: text(names.model_version),
             window_end: Some(convert::timestamp(window_end)),
-            ..proto::Prediction::default()
+            machine_id: machine_id.to_owned(),
+            model: text(names.model),
+            predicted_class: text(names.predicted_class),
         }
     }
 }
