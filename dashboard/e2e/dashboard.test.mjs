@@ -195,7 +195,7 @@ test("language and theme are switched and remembered", async () => {
   const root = () => page.$eval("html", (html) => [html.lang, html.dataset.theme]);
   await page.waitForSelector("h1");
   assert.deepEqual(await root(), ["fr", "light"]);
-  await page.click("text=EN");
+  await page.click("label:has([value=en])");
   await page.click(".theme-switch");
   assert.deepEqual(await root(), ["en", "dark"]);
   assert.equal(await page.textContent("h1"), "Overview");

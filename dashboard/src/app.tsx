@@ -112,6 +112,12 @@ function title(): string {
   }
 }
 
+/** Past the navigation, without a trace in the address. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
+}
+
 export function App() {
   const heading = useRef<HTMLHeadingElement>(null);
   const text = title();
@@ -126,7 +132,7 @@ export function App() {
   }, [route.value]);
   return (
     <>
-      <a class="skip" href="#content">
+      <a class="skip" href="#content" onClick={skip}>
         {messages.value.nav.skip}
       </a>
       <div class="shell">
