@@ -50,16 +50,19 @@ bench-e2e: need parts ## broker to committed tables: readings a second, release 
 	scripts/bench_e2e.py
 
 # Simulated plants, half of which fall ill within the day; the models of the folder play no part in it.
-model: need ## train the shipped model again, from nothing
+TRAIN = cargo run -- train --query queries/training/failure.sql --label failure --input data/training/tables \
+	--data "480 simulated machines, one day, seed 7, half of them with a fault"
+
+model: need ## train the shipped models again, from nothing
 	rm -rf data/training
 	mkdir -p data/training/no-models
-	cargo run -- simulate --machines 60 --duration 1d --period 5s --faulty-share 0.5 --seed 7 \
+	cargo run -- simulate --machines 480 --duration 1d --period 5s --faulty-share 0.5 --seed 7 \
 		--out data/training/readings.parquet --faults data/training/truth.parquet
-	cargo run -- backtest --input data/training/readings.parquet --only features \
+	cargo run -- backtest --input data/training/readings.parquet --only features --alarms none \
 		--models data/training/no-models --out data/training/tables
 	mv data/training/truth.parquet data/training/tables/faults.parquet
-	cargo run -- train --query queries/training/failure.sql --label failure --input data/training/tables \
-		--data "60 simulated machines, one day, seed 7, half of them with a fault" --out models/failure.json
+	$(TRAIN) --algorithm logistic --out models/failure.json
+	$(TRAIN) --algorithm forest --out models/failure_forest.json
 
 clean-data: ## remove what `make demo` and `make model` wrote
 	rm -rf data

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use coldstream::archive::{Archive, StoreOptions};
 use coldstream::cli::failure::Failure;
-use coldstream::cli::{backtest, demo, doctor, ingest, query, run, simulate, tables, train};
+use coldstream::cli::{backtest, demo, doctor, evaluate, ingest, query, run, simulate, tables, train};
 use coldstream::model::Registry;
 use coldstream::serve::sql::SqlEngine;
 use tracing_subscriber::EnvFilter;
@@ -29,6 +29,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Ingest(ingest::IngestArgs),
     Train(train::TrainArgs),
+    Evaluate(evaluate::EvaluateArgs),
     Backtest(backtest::BacktestArgs),
     Query(query::QueryArgs),
     Doctor(doctor::DoctorArgs),
@@ -70,6 +71,11 @@ fn execute(command: Command) -> Result<(), Failure> {
             Command::Train(args) => {
                 let context = tables::session(args.archive.as_deref(), args.input.as_deref()).await?;
                 train::train(&context, &args).await?;
+                Ok(())
+            }
+            Command::Evaluate(args) => {
+                let context = tables::session(args.archive.as_deref(), args.input.as_deref()).await?;
+                evaluate::evaluate(&context, &args).await?;
                 Ok(())
             }
             Command::Query(args) => {

@@ -333,6 +333,15 @@ impl Archive {
         stream::iter(heads).buffered(PARALLEL).try_collect().await
     }
 
+    /// The topics of which the archive holds checkpoints, in no order.
+    pub async fn topics(&self) -> Result<Vec<String>, ArchiveError> {
+        let folder = epoch::chains_path();
+        let listed = self.store().list_with_delimiter(Some(&folder)).await;
+        let listed = listed.map_err(|e| ArchiveError::store(&folder, e))?;
+        let folders = listed.common_prefixes.iter();
+        Ok(folders.filter_map(|folder| folder.filename().map(str::to_owned)).collect())
+    }
+
     /// Deletes manifests and state of a partition but the newest `keep` epochs whose rows are in their tables
     /// and those that are not there yet. The newest epoch always stays. Does nothing before this process has
     /// recovered or committed the partition.

@@ -67,7 +67,7 @@ impl Archive {
         let partitions = listed.common_prefixes.iter().filter_map(|path| path.filename()?.parse().ok());
         let reads = partitions.map(async |partition: i32| {
             let chain = Chain::new(self.store(), topic, partition);
-            let manifests = chain.list().await?.manifests.into_iter().last();
+            let manifests = chain.list().await?.manifests.into_iter().next_back();
             let newest = Listing { manifests: manifests.into_iter().collect(), ..Listing::default() };
             Ok(chain.read(&newest).await?.pop())
         });

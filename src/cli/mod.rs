@@ -3,6 +3,7 @@
 pub mod backtest;
 pub mod demo;
 pub mod doctor;
+pub mod evaluate;
 pub mod failure;
 pub mod ingest;
 pub mod query;

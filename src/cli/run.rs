@@ -42,6 +42,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         max_skew: config.dataflow.max_skew.micros(),
         idle_timeout: config.dataflow.idle_timeout.micros(),
         on_query_change: config.dataflow.on_query_change,
+        former_topics: Vec::new(),
     };
     let archive = Archive::open(&config.archive.url, &config.archive.s3).await?;
     let app = App {
@@ -52,6 +53,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         archive,
         listen: config.serve.listen,
         allow_anonymous: config.serve.allow_anonymous,
+        plants: None,
     };
     let topic = config.kafka.topic;
     let started = move |address| eprintln!("coldstream reads `{topic}` and serves on http://{address}");
