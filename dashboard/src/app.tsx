@@ -47,12 +47,27 @@ function Page() {
   }
 }
 
-function NavItem({ to, icon, text, current, count }: { to: string; icon: Drawing; text: string; current: boolean; count?: number }) {
+interface NavItemProps {
+  readonly to: string;
+  readonly icon: Drawing;
+  readonly text: string;
+  /** For the bar of a phone. */
+  readonly short?: string;
+  readonly current: boolean;
+  readonly count?: number;
+}
+
+function NavItem({ to, icon, text, short, current, count }: NavItemProps) {
   return (
     <li>
       <Link to={to} class="nav-item" aria-current={current ? "page" : undefined}>
         <Draw name={icon} />
-        <span class="nav-text">{text}</span>
+        <span class={short ? "nav-text nav-long" : "nav-text"}>{text}</span>
+        {short && (
+          <span class="nav-text nav-short" aria-hidden="true">
+            {short}
+          </span>
+        )}
         {count !== undefined && count > 0 && <span class="nav-count">{count > 99 ? "99+" : count}</span>}
       </Link>
     </li>
@@ -66,7 +81,7 @@ function Navigation() {
   return (
     <nav class="nav" aria-label={m.main}>
       <ul>
-        <NavItem to="/" icon="overview" text={m.overview} current={page === "overview"} />
+        <NavItem to="/" icon="overview" text={m.overview} short={m.overviewShort} current={page === "overview"} />
         <NavItem to="/machines" icon="machine" text={m.machines} current={page === "machine" || page === "machines"} />
         <NavItem to="/alarms" icon="alarms" text={m.alarms} current={page === "alarms"} count={unknown} />
         <NavItem to="/predictions" icon="predictions" text={m.predictions} current={page === "predictions"} />
@@ -97,6 +112,12 @@ function title(): string {
   }
 }
 
+/** Past the navigation, without a trace in the address. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
+}
+
 export function App() {
   const heading = useRef<HTMLHeadingElement>(null);
   const text = title();
@@ -111,18 +132,20 @@ export function App() {
   }, [route.value]);
   return (
     <>
-      <a class="skip" href="#content">
+      <a class="skip" href="#content" onClick={skip}>
         {messages.value.nav.skip}
       </a>
       <div class="shell">
-        <aside class="rail">
-          <Link to="/" class="brand" aria-label="Coldstream">
-            <Logo />
-            <span class="brand-text">Coldstream</span>
-          </Link>
-          <Navigation />
-          <p class="rail-foot">{status.value && `v${status.value.version}`}</p>
-        </aside>
+        <div class="rail">
+          <div class="rail-inner">
+            <Link to="/" class="brand" aria-label="Coldstream">
+              <Logo />
+              <span class="brand-text">Coldstream</span>
+            </Link>
+            <Navigation />
+            <p class="rail-foot">{status.value && `v${status.value.version}`}</p>
+          </div>
+        </div>
         <div class="main">
           <header class="top">
             <h1 ref={heading} tabIndex={-1}>

@@ -100,6 +100,11 @@ export function moment(at: number): string {
     : timeFormat({ day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit" }).format(at);
 }
 
+/** Day and time to the second, sortable by eye. */
+export function exact(at: number): string {
+  return timeFormat({ dateStyle: "short", timeStyle: "medium" }).format(at);
+}
+
 /** Day and time in full, for tooltips. */
 export function full(at: number): string {
   return timeFormat({ dateStyle: "full", timeStyle: "medium" }).format(at);

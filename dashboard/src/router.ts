@@ -37,17 +37,23 @@ export const route = signal<Route>(parse(location.pathname));
 /** The words after the question mark: a page's filters. */
 export const search = signal(new URLSearchParams(location.search));
 
+let path = location.pathname;
+
 function look(): void {
-  route.value = parse(location.pathname);
+  // The same page with other filters is the same page.
+  if (location.pathname !== path) {
+    path = location.pathname;
+    route.value = parse(path);
+  }
   search.value = new URLSearchParams(location.search);
 }
 
 addEventListener("popstate", look);
 
 /** Goes to another page of this application. */
-export function go(path: string): void {
+export function go(to: string): void {
   const before = location.pathname;
-  history.pushState(null, "", path);
+  history.pushState(null, "", to);
   look();
   if (location.pathname !== before) scrollTo(0, 0);
 }

@@ -222,6 +222,10 @@ impl<'a> Compiler<'a> {
         let mut limits = Vec::new();
         if self.stream.name == READINGS {
             collect_limits(&parsed, rule.severity, &mut limits);
+            // What guards a division, or narrows a rule to some machines, is no limit of the value that it is about.
+            if let Some(value) = &rule.value {
+                limits.retain(|limit| limit.column == value.get_ref().trim());
+            }
         }
         let delays = Delays {
             on: rule.on_delay.micros(),

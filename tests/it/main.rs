@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alarms;
+mod dashboard;
 mod dead_letters;
 mod deploy;
 mod doctor;

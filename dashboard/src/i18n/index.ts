@@ -30,6 +30,7 @@ export const locale = computed<string>(() => {
 export const columnName = (id: string) => nameOf("column", id, lang.value);
 export const ruleName = (id: string) => nameOf("rule", id, lang.value).long;
 export const modeName = (id: string) => nameOf("mode", id, lang.value).long;
+export const metricName = (id: string) => nameOf("metric", id, lang.value).long;
 export const faultName = (id: string) => nameOf("fault", id, lang.value).long;
 
 effect(() => {

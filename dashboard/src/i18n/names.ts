@@ -73,11 +73,20 @@ const FAULTS: Names = {
   sensor_drift: ["Drifting sensor", "Capteur qui dérive"],
 };
 
-const REASONS: Names = {
-  malformed: ["Not JSON", "Pas du JSON"],
+const METRICS: Names = {
+  machines: ["Machines", "Machines"],
+  rows: ["Windows", "Fenêtres"],
+  positives: ["of which before a failure", "dont avant une panne"],
+  roc_auc: ["ROC-AUC", "ROC-AUC"],
+  pr_auc: ["PR-AUC", "PR-AUC"],
+  log_loss: ["Log loss", "Perte logarithmique"],
+  brier: ["Brier score", "Score de Brier"],
+  accuracy: ["Accuracy", "Exactitude"],
+  recall: ["Recall", "Rappel"],
+  precision: ["Precision", "Précision"],
 };
 
-const KINDS = { column: COLUMNS, rule: RULES, mode: MODES, fault: FAULTS, reason: REASONS };
+const KINDS = { column: COLUMNS, rule: RULES, mode: MODES, fault: FAULTS, metric: METRICS };
 
 /** The name of `id` in a language. */
 export function nameOf(kind: keyof typeof KINDS, id: string, lang: "en" | "fr"): Name {

@@ -3,13 +3,13 @@
 import { MachineState } from "../gen/coldstream/v1/common_pb.ts";
 import type { Machine } from "../gen/coldstream/v1/status_pb.ts";
 
-/** States, the worst first: what is broken, what may break, what nobody knows, what is well. */
+/** States, the worst first; last the machines of which nothing is known, most of which stand still. */
 export const STATES = [
   MachineState.CRITICAL,
   MachineState.WARNING,
   MachineState.STALE,
-  MachineState.UNSPECIFIED,
   MachineState.NORMAL,
+  MachineState.UNSPECIFIED,
 ] as const;
 
 const RANK = new Map<MachineState, number>(STATES.map((state, i) => [state, i]));

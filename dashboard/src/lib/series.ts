@@ -42,6 +42,18 @@ export function coursesOf(answer: GetSeriesResponse): Courses {
   };
 }
 
+/** The shortest time shown, seconds. */
+const SHORTEST = 180;
+
+/**
+ * What a chart shows of the time: the range asked for, or only as far back as anything is known, so that a plant of
+ * today is not a stroke at the edge.
+ */
+export function spanOf(first: number | undefined, to: number, range: number): readonly [from: number, to: number] {
+  const known = first === undefined ? range : Math.max(to - first, Math.min(SHORTEST, range));
+  return [to - Math.min(range, known), to];
+}
+
 export const NO_COURSES: Courses = { times: [], step: 0, columns: new Map() };
 
 /**

@@ -25,6 +25,10 @@ export interface ChartProps {
   readonly write: (value: number) => string;
   /** What is shown of the time, seconds; the times themselves if absent. */
   readonly span?: readonly [from: number, to: number] | undefined;
+  /** The least range of values shown, so that noise looks like noise. */
+  readonly least?: number;
+  /** Writes the numbers of the axis, where they are not plain. */
+  readonly writeAxis?: (value: number) => string;
   /** What is always shown of the values. */
   readonly scale?: readonly [min: number, max: number];
   /** Lines across: limits and thresholds. */
@@ -100,7 +104,8 @@ function build(host: HTMLElement, props: ChartProps, onCursor: (index: number | 
           const least = Math.min(min ?? 0, low ?? Number.POSITIVE_INFINITY);
           const most = Math.max(max ?? 1, high ?? Number.NEGATIVE_INFINITY);
           if (low !== undefined && high !== undefined) return [least, most];
-          const room = Math.max((most - least) * 0.08, Math.abs(most) * 0.002, 1e-6);
+          const narrow = Math.max(0, (props.least ?? 0) - (most - least)) / 2;
+          const room = Math.max((most - least) * 0.08, narrow, Math.abs(most) * 0.002, 1e-6);
           return [least - room, most + room];
         },
       },
@@ -120,7 +125,7 @@ function build(host: HTMLElement, props: ChartProps, onCursor: (index: number | 
         font,
         grid: { stroke: grid, width: 1 },
         ticks: { show: false },
-        values: (_u, splits) => splits.map(axisNumber),
+        values: (_u, splits) => splits.map(props.writeAxis ?? axisNumber),
         size: 48,
         space: 28,
       },
@@ -147,7 +152,7 @@ function drawLines(u: uPlot, lines: NonNullable<ChartProps["lines"]>): void {
   ctx.fillStyle = color;
   ctx.lineWidth = devicePixelRatio;
   ctx.font = `${10 * devicePixelRatio}px ${variable("--font")}`;
-  ctx.textAlign = "right";
+  ctx.textAlign = "left";
   for (const { at, label, side } of lines) {
     const y = u.valToPos(at, "y", true);
     if (y < bbox.top || y > bbox.top + bbox.height) continue;
@@ -159,7 +164,7 @@ function drawLines(u: uPlot, lines: NonNullable<ChartProps["lines"]>): void {
     // On the side where the value may be.
     const under = side !== "below";
     ctx.textBaseline = under ? "top" : "bottom";
-    ctx.fillText(label, bbox.left + bbox.width - 4 * devicePixelRatio, y + (under ? 3 : -3) * devicePixelRatio);
+    ctx.fillText(label, bbox.left + 4 * devicePixelRatio, y + (under ? 3 : -3) * devicePixelRatio);
   }
   ctx.restore();
 }
@@ -184,6 +189,7 @@ export function Chart(props: ChartProps) {
   const shape = JSON.stringify([
     props.curves.map((c) => [c.label, c.low !== undefined]),
     props.scale,
+    props.least,
     props.lines,
     props.height,
     props.sync,

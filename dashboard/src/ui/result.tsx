@@ -8,9 +8,14 @@ import { cells, type Cell } from "../lib/sql.ts";
 function write(cell: Cell, type: string): string {
   if (cell === null) return messages.value.common.none;
   if (typeof cell === "number") return Number.isInteger(cell) ? format.integer(cell) : format.significant(cell, 6);
-  // Times of one day differ in their last part, which narrow columns would cut.
-  if (typeof cell === "string" && type.startsWith("Timestamp")) return cell.replace("T", " ").replace(/(\.\d{3})\d*/, "$1").replace("Z", "");
+  if (typeof cell === "string" && type.startsWith("Timestamp")) return localTime(cell);
   return String(cell);
+}
+
+/** A time of the archive, in UTC there, as a time of this place. */
+function localTime(text: string): string {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? text : format.exact(at);
 }
 
 export function Result({ answer }: { answer: QueryJsonResponse }) {

@@ -7,7 +7,7 @@ import { useAnswer } from "../api/ask.ts";
 import { api } from "../api/clients.ts";
 import type { Problem } from "../api/errors.ts";
 import type { Machine } from "../gen/coldstream/v1/status_pb.ts";
-import { coursesOf, NO_COURSES, withLive, type Courses, type LivePoint } from "../lib/series.ts";
+import { coursesOf, NO_COURSES, spanOf, withLive, type Courses, type LivePoint } from "../lib/series.ts";
 import { timestamp } from "../lib/time.ts";
 import { fleet } from "../store/fleet.ts";
 import { now } from "../store/clock.ts";
@@ -68,9 +68,10 @@ export function useSeries(wish: SeriesWish): SeriesShown {
     const past = answer.data ?? NO_COURSES;
     const to = Math.max(newest, past.times[past.times.length - 1] ?? 0) || now.peek() / 1_000;
     const from = to - range / 1_000;
+    const courses = withLive(past, points.current, columns, from, gap);
     return {
-      courses: withLive(past, points.current, columns, from, gap),
-      span: [from, to] as const,
+      courses,
+      span: spanOf(courses.times[0], to, range / 1_000),
       problem: answer.problem,
       loading: answer.loading && !answer.data,
     };

@@ -127,6 +127,8 @@ fn limits_are_read_off_simple_conditions() {
     assert_eq!(limits("-5 >= superheat"), limit(Some(-5.0), None));
     assert_eq!(limits("superheat < 3 OR superheat > 15"), []);
     assert_eq!(limits("superheat > subcooling"), []);
+    // Only of what the rule is about.
+    assert_eq!(limits("superheat > 15 AND subcooling > 2"), limit(None, Some(15.0)));
 }
 
 #[test]

@@ -68,8 +68,10 @@ export function AlarmFilters() {
   ];
   return (
     <div class="filters" role="search">
-      <fieldset class="field">
-        <legend class="field-label">{m.severity}</legend>
+      <div class="field many" role="group" aria-label={m.severity}>
+        <span class="field-label" aria-hidden="true">
+          {m.severity}
+        </span>
         <div class="chips">
           {SEVERITIES.map((severity) => (
             <label key={severity} class={`chip severity-${severityKey(severity)} ${severities.includes(severity) ? "chosen" : ""}`}>
@@ -79,7 +81,7 @@ export function AlarmFilters() {
             </label>
           ))}
         </div>
-      </fieldset>
+      </div>
       <Select name="open" label={m.status} value={get("open")} options={yesNo(m.open, m.cleared)} onChange={(v) => change("open", v)} />
       <Select
         name="acknowledged"

@@ -25,19 +25,25 @@ export function MachineAlarmsPanel({ id }: { id: string }) {
       title={m.machine.alarms}
       aside={<Link to={`/alarms?machine=${encodeURIComponent(id)}`}>{m.overview.seeAll}</Link>}
     >
-      <h3>
-        {m.machine.open} <span class="soft">{open.length || ""}</span>
-      </h3>
-      {open.length ? <AlarmLines alarms={open} machine={false} /> : <Empty>{m.machine.noOpen}</Empty>}
-      <h3>
-        {m.machine.past} <span class="soft">{past.length || ""}</span>
-      </h3>
-      {past.length ? (
-        <div class="scroll" tabIndex={0} role="group" aria-label={m.machine.past}>
-          <AlarmLines alarms={past} machine={false} />
-        </div>
+      {open.length ? (
+        <>
+          <h3>
+            {m.machine.open} <span class="soft">{open.length}</span>
+          </h3>
+          <AlarmLines alarms={open} machine={false} />
+        </>
       ) : (
-        <Empty>{m.machine.noPast}</Empty>
+        <Empty>{m.machine.noOpen}</Empty>
+      )}
+      {past.length > 0 && (
+        <>
+          <h3>
+            {m.machine.past} <span class="soft">{past.length}</span>
+          </h3>
+          <div class="scroll" tabIndex={0} role="group" aria-label={m.machine.past}>
+            <AlarmLines alarms={past} machine={false} />
+          </div>
+        </>
       )}
     </Panel>
   );

@@ -52,12 +52,16 @@ export function MachinePage({ id }: { id: string }) {
         <MachineFacts machine={machine} />
       </div>
       <div class="machine-page">
-        <TrendsPanel id={id} machine={machine} />
-        <ReadingsPanel machine={machine} />
-        <MachineAlarmsPanel id={id} />
-        <MachinePredictionsPanel id={id} machine={machine} />
-        <IndicatorsPanel machine={machine} />
-        {status.value?.demo && <DemoPanel id={id} />}
+        <div class="machine-left">
+          <TrendsPanel id={id} machine={machine} />
+          <MachinePredictionsPanel id={id} machine={machine} />
+        </div>
+        <div class="machine-right">
+          <MachineAlarmsPanel id={id} />
+          {status.value?.demo && <DemoPanel id={id} />}
+          <ReadingsPanel machine={machine} />
+          <IndicatorsPanel machine={machine} />
+        </div>
       </div>
     </>
   );

@@ -90,6 +90,7 @@ export function ProbabilityChart({ machine, prediction, range, palette, height =
         sync="probability"
         palette={palette}
         write={format.percent}
+        writeAxis={format.percent}
         label={`${m.machine.predictions}: ${label}`}
       />
       {series.problem?.kind === "unimplemented" && <p class="note">{m.machine.liveOnly}</p>}

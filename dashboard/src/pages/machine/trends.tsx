@@ -20,6 +20,9 @@ const USUAL = ["temp_evaporator", "temp_condenser", "temp_room", "pressure_high"
 /** Of the stream `features`, what is worth a curve of its own. */
 const INDICATORS = ["cop_carnot", "pressure_ratio", "temp_difference", "compressor_efficiency"];
 
+/** By unit, how much a chart shows at least: some ten times what a sensor wavers. */
+const LEAST: Readonly<Record<string, number>> = { "°C": 5, K: 4, bar: 1, A: 2, g: 0.04, kW: 1, "%": 10 };
+
 const chosen = signal<readonly string[]>(USUAL);
 const range = signal(15 * MINUTE);
 
@@ -133,6 +136,7 @@ function UnitChart({ names, courses, span }: { names: readonly string[]; courses
     span,
     lines,
     height: 168,
+    least: LEAST[unit] ?? 0.2,
     sync: "trends",
     write: (value) => format.withUnit(value, unit),
     label: `${names.map((name) => columnName(name).long).join(", ")} (${unit})`,

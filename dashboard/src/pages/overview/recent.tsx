@@ -25,16 +25,20 @@ export function AlarmsPanel() {
     <Panel
       name="recent-alarms"
       title={m.overview.recentAlarms}
-      aside={<Link to="/alarms">{m.overview.seeAll}</Link>}
+      aside={
+        <>
+          <span>
+            {format.integer(open.length)} {m.overview.open}
+            {unknown > 0 && <> · {m.overview.unacknowledged(unknown)}</>}
+          </span>
+          <Link to="/alarms">{m.overview.seeAll}</Link>
+        </>
+      }
     >
       <ul class="severity-counts" aria-label={m.overview.openAlarms}>
         {SEVERITIES.map((severity) => (
           <SeverityCount key={severity} severity={severity} count={open.filter((a) => a.severity === severity).length} />
         ))}
-        <li class="severity-note">
-          {m.overview.open}
-          {unknown > 0 && <> · {m.overview.unacknowledged(unknown)}</>}
-        </li>
       </ul>
       {recent.length ? (
         <div class="scroll" tabIndex={0} role="group" aria-label={m.overview.recentAlarms}>

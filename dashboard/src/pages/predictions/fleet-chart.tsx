@@ -6,7 +6,7 @@ import { useAnswer } from "../../api/ask.ts";
 import { api } from "../../api/clients.ts";
 import * as format from "../../format.ts";
 import { messages } from "../../i18n/index.ts";
-import type { Point } from "../../lib/series.ts";
+import { spanOf, type Point } from "../../lib/series.ts";
 import { cells, fleetCourse } from "../../lib/sql.ts";
 import { now } from "../../store/clock.ts";
 import { Chart, type Curve } from "../../ui/chart.tsx";
@@ -30,7 +30,7 @@ async function load(stream: string, range: number, signal: AbortSignal): Promise
     times: column(0).map((at) => at ?? 0),
     mean: column(1),
     worst: column(2),
-    span: [(to - range) / 1_000, to / 1_000],
+    span: spanOf(column(0)[0] ?? undefined, to / 1_000, range / 1_000),
   };
 }
 
@@ -60,6 +60,7 @@ export function FleetChart({ stream, range, palette }: { stream: string; range: 
       palette={palette}
       sync="probability"
       write={format.percent}
+        writeAxis={format.percent}
       label={`${m.overTime}: ${modelOf(stream)}`}
     />
   );

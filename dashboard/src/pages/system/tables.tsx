@@ -24,7 +24,7 @@ export function TablesPanel({ status }: { status: SystemStatus }) {
               <thead>
                 <tr>
                   <th scope="col">{m.table}</th>
-                  <th scope="col" class="num">{messages.value.common.rows(2)}</th>
+                  <th scope="col" class="num">{m.rows}</th>
                   <th scope="col" class="num">{m.size}</th>
                   <th scope="col" class="num">{m.files}</th>
                   <th scope="col" class="num">{m.tableVersion}</th>
