@@ -3,7 +3,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help need parts demo test lint doc bench bench-e2e model clean-data
+.PHONY: help need parts dashboard demo test lint doc bench bench-e2e model clean-data
 
 help: ## list these tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -14,11 +14,24 @@ need:
 parts: ## install the broker, the S3 server and the table readers of the tests (once)
 	@scripts/parts.sh
 
-demo: need ## a whole Coldstream in one process, without any set-up; options go in ARGS="--machines 50"
+# npm's own note of what it installed stands for the folder; the page stands for the whole build.
+dashboard/node_modules/.package-lock.json: dashboard/package.json dashboard/package-lock.json
+	cd dashboard && npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+dashboard/dist/index.html: dashboard/node_modules/.package-lock.json $(wildcard dashboard/*.json dashboard/*.ts dashboard/*.yaml) \
+		dashboard/index.html $(shell find dashboard/src dashboard/public proto -type f -not -path 'dashboard/src/gen/*')
+	cd dashboard && npm run --silent build
+	@touch $@
+
+dashboard: need dashboard/dist/index.html ## the dashboard's files, which the program then carries in itself
+
+demo: need dashboard ## a whole Coldstream in one process, without any set-up; options go in ARGS="--machines 50"
 	cargo run -- demo $(ARGS)
 
 # The integration tests come last: they take longest and say most.
-test: need parts ## every test, against real parts
+test: need parts dashboard ## every test, against real parts
+	cd dashboard && npm test --silent
 	cargo test --lib --bins
 	cargo test --doc
 	cargo test --test it
@@ -37,16 +50,19 @@ bench-e2e: need parts ## broker to committed tables: readings a second, release 
 	scripts/bench_e2e.py
 
 # Simulated plants, half of which fall ill within the day; the models of the folder play no part in it.
-model: need ## train the shipped model again, from nothing
+TRAIN = cargo run -- train --query queries/training/failure.sql --label failure --input data/training/tables \
+	--data "480 simulated machines, one day, seed 7, half of them with a fault"
+
+model: need ## train the shipped models again, from nothing
 	rm -rf data/training
 	mkdir -p data/training/no-models
-	cargo run -- simulate --machines 60 --duration 1d --period 5s --faulty-share 0.5 --seed 7 \
+	cargo run -- simulate --machines 480 --duration 1d --period 5s --faulty-share 0.5 --seed 7 \
 		--out data/training/readings.parquet --faults data/training/truth.parquet
-	cargo run -- backtest --input data/training/readings.parquet --only features \
+	cargo run -- backtest --input data/training/readings.parquet --only features --alarms none \
 		--models data/training/no-models --out data/training/tables
 	mv data/training/truth.parquet data/training/tables/faults.parquet
-	cargo run -- train --query queries/training/failure.sql --label failure --input data/training/tables \
-		--data "60 simulated machines, one day, seed 7, half of them with a fault" --out models/failure.json
+	$(TRAIN) --algorithm logistic --out models/failure.json
+	$(TRAIN) --algorithm forest --out models/failure_forest.json
 
 clean-data: ## remove what `make demo` and `make model` wrote
 	rm -rf data

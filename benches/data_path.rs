@@ -112,9 +112,8 @@ fn data_path(criterion: &mut Criterion) {
     score(criterion, &scored, &registry, &readings);
 }
 
-/// The scorer alone, over the features of the run.
+/// The scorers alone, over the features of the run.
 fn score(criterion: &mut Criterion, graph: &Arc<Graph>, registry: &Registry, readings: &[RecordBatch]) {
-    let model: &Arc<CompiledModel> = registry.get("failure").expect("the shipped model");
     let mut partition = Partition::new(graph, MAX_DELAY).expect("a partition");
     let features: Vec<RecordBatch> = readings
         .iter()
@@ -125,17 +124,20 @@ fn score(criterion: &mut Criterion, graph: &Arc<Graph>, registry: &Registry, rea
     let rows: usize = features.iter().map(RecordBatch::num_rows).sum();
     let mut group = criterion.benchmark_group("score");
     group.throughput(Throughput::Elements(rows as u64));
-    group.bench_function("logistic", |bencher| {
-        bencher.iter(|| {
-            for batch in &features {
-                let column = |name: &String| {
-                    batch.column_by_name(name).expect("a feature").as_primitive::<Float64Type>()
-                };
-                let columns: Vec<_> = model.features().iter().map(column).collect();
-                std::hint::black_box(model.score(&columns).expect("scores"));
-            }
+    for (name, model) in [("logistic", "failure"), ("forest", "failure_forest")] {
+        let model: &Arc<CompiledModel> = registry.get(model).expect("a shipped model");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                for batch in &features {
+                    let column = |name: &String| {
+                        batch.column_by_name(name).expect("a feature").as_primitive::<Float64Type>()
+                    };
+                    let columns: Vec<_> = model.features().iter().map(column).collect();
+                    std::hint::black_box(model.score(&columns).expect("scores"));
+                }
+            });
         });
-    });
+    }
     group.finish();
 }
 

@@ -20,6 +20,13 @@ has() {
         # Debian has Python without its venv module.
         python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
         ;;
+    node-20)
+        # Vite says 20.19: the first that loads modules both ways.
+        version=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\.[0-9]*\)\..*/\1/p') || return 1
+        [[ -n $version ]] && printf '20.19\n%s\n' "$version" | sort -V -C
+        ;;
+    npm) command -v npm >/dev/null ;;
+    chromium) command -v chromium >/dev/null ;;
     certificates) [[ $(uname) != Linux || -d /etc/ssl/certs ]] ;;
     *)
         echo "need.sh: no such tool: $1" >&2
@@ -36,14 +43,18 @@ debian_package() {
     mvn) echo maven ;;
     java-17) echo default-jre-headless ;;
     python-3.10) echo python3-venv ;;
+    node-20) echo nodejs ;;
+    # NodeSource's nodejs has its own npm and conflicts with Debian's.
+    npm) apt-cache show nodejs 2>/dev/null | grep -Eq '^Conflicts:.*\bnpm\b' || echo npm ;;
+    chromium) echo chromium ;;
     certificates) echo ca-certificates ;;
     esac
 }
 
 case ${1:-} in
-build) wanted=(cargo cc c++ make) ;;
+build) wanted=(cargo cc c++ make node-20 npm) ;;
 parts)
-    wanted=(python-3.10 certificates)
+    wanted=(python-3.10 certificates chromium)
     # A broker that is already running needs neither Java nor Maven.
     [[ -n ${COLDSTREAM_TEST_KAFKA:-} ]] || wanted+=(java-17 mvn)
     ;;

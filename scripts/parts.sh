@@ -3,7 +3,7 @@
 #   kafka      Apache Kafka, as jars from Maven Central
 #   versitygw  an S3-compatible server, built from its Go module
 #   grpcurl    a gRPC client that uses reflection, built from its Go module
-#   venv       Python with deltalake, DuckDB and PyArrow: other people's readers of our tables
+#   venv       Python with deltalake, DuckDB and PyArrow (other people's readers of our tables) and gRPC
 # `parts.sh` installs what is missing or out of date; `parts.sh check` prints what is there.
 # They live in COLDSTREAM_PARTS, by default ~/.cache/coldstream/parts.
 set -euo pipefail
@@ -68,7 +68,7 @@ install_venv() {
     rm -rf "$parts/venv"
     python3 -m venv "$parts/venv"
     twice "$parts/venv/bin/pip" install --disable-pip-version-check -r "$requirements"
-    twice "$parts/venv/bin/python" -c 'import deltalake, duckdb, openapi_spec_validator, pyarrow'
+    twice "$parts/venv/bin/python" -c 'import deltalake, duckdb, grpc_tools, openapi_spec_validator, pyarrow'
 }
 
 # Sets `go` to a Go compiler that is new enough: the machine's own, else one that is thrown away afterwards,

@@ -10,8 +10,10 @@ use crate::alarm::{AlarmError, AlarmPlan, RuleFile, StreamRows};
 use crate::archive::{Archive, ArchiveError};
 use crate::dataflow::{DataflowError, Graph, Query};
 use crate::history::{History, model_extensions, model_versions};
+use crate::model::ModelFile;
 use crate::model::registry::Registry;
 use crate::serve::alarm::LiveAlarms;
+use crate::serve::demo::Plants;
 use crate::serve::live::LiveState;
 use crate::serve::{self, AlarmParts, ModelInfo, ServeError, Services};
 use crate::worker::hot::HotRows;
@@ -33,6 +35,8 @@ pub struct App {
     pub listen: String,
     /// Whether anyone may connect from elsewhere.
     pub allow_anonymous: bool,
+    /// The simulated plants, where this process has them.
+    pub plants: Option<Arc<dyn Plants>>,
 }
 
 /// Why a process stopped.
@@ -53,6 +57,14 @@ pub enum AppError {
     /// The worker failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// A model's card cannot be written as JSON.
+    #[error("the card of model `{model}` cannot be shown: {cause}")]
+    Card {
+        /// The model.
+        model: String,
+        /// Why.
+        cause: serde_json::Error,
+    },
     /// A thread of the process died.
     #[error("a task of the process failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -67,9 +79,21 @@ impl AppError {
             Self::Archive(error) => error.hint(),
             Self::Serve(error) => error.hint(),
             Self::Worker(error) => error.hint(),
-            Self::Task(_) => None,
+            Self::Card { .. } | Self::Task(_) => None,
         }
     }
+}
+
+/// A model as the server shows it.
+fn model_info(file: &ModelFile) -> Result<ModelInfo, AppError> {
+    let card = serde_json::to_string(file.card())
+        .map_err(|cause| AppError::Card { model: file.name().into(), cause })?;
+    Ok(ModelInfo {
+        name: file.name().into(),
+        version: file.version().into(),
+        algorithm: file.algorithm().name().into(),
+        card,
+    })
 }
 
 impl App {
@@ -81,7 +105,8 @@ impl App {
         started: impl FnOnce(std::net::SocketAddr) + Send,
     ) -> Result<(), AppError> {
         let extensions = model_extensions(&self.models);
-        let source = self.worker.schema.arrow();
+        let sensors = self.worker.schema.clone();
+        let source = sensors.arrow();
         let graph = Graph::plan(self.queries, &source, &extensions, &model_versions(&self.models))?;
         let rules = Arc::new(AlarmPlan::compile(&self.rules, &StreamRows::of(&graph), &extensions)?);
         let listener = serve::bind(&self.listen, self.allow_anonymous).await?;
@@ -101,17 +126,15 @@ impl App {
         let worker = Worker::new(self.worker, parts).await?;
         let stop_worker = worker.stop_flag();
         let (ready, is_ready) = watch::channel(false);
-        let models = self.models.files().map(|file| ModelInfo {
-            name: file.name().into(),
-            version: file.version().into(),
-            algorithm: file.algorithm().name().into(),
-        });
+        let models = self.models.files().map(model_info).collect::<Result<_, _>>()?;
         let services = Services {
             live,
             sql: Arc::clone(&history) as _,
             tables: history,
-            models: models.collect(),
+            models,
             alarms: AlarmParts { live: alarms, desk: worker.desk(), rules },
+            sensors,
+            plants: self.plants,
             metrics,
             ready: is_ready,
         };

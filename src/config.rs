@@ -13,6 +13,7 @@ use crate::alarm::RuleFile;
 use crate::archive::StoreOptions;
 use crate::schema::{Column, ReadingSchema, SchemaError};
 use crate::simulate::parse_duration;
+use crate::source::kafka::KafkaSettings;
 
 /// All of `coldstream.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +51,18 @@ pub struct KafkaConfig {
     /// Further properties of librdkafka, such as `security.protocol`.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+}
+
+impl KafkaConfig {
+    /// The same, as the source takes it.
+    pub fn settings(&self) -> KafkaSettings {
+        KafkaSettings {
+            brokers: self.brokers.clone(),
+            topic: self.topic.clone(),
+            group: self.group.clone(),
+            options: self.options.clone(),
+        }
+    }
 }
 
 /// `[archive]`.

@@ -10,6 +10,7 @@ pub mod archive;
 pub mod cli;
 pub mod config;
 pub mod dataflow;
+pub mod doctor;
 pub mod history;
 pub mod model;
 pub mod schema;

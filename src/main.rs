@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use coldstream::archive::{Archive, StoreOptions};
 use coldstream::cli::failure::Failure;
-use coldstream::cli::{backtest, demo, ingest, query, run, simulate, tables, train};
+use coldstream::cli::{backtest, demo, doctor, evaluate, ingest, query, run, simulate, tables, train};
 use coldstream::model::Registry;
 use coldstream::serve::sql::SqlEngine;
 use tracing_subscriber::EnvFilter;
@@ -29,8 +29,10 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Ingest(ingest::IngestArgs),
     Train(train::TrainArgs),
+    Evaluate(evaluate::EvaluateArgs),
     Backtest(backtest::BacktestArgs),
     Query(query::QueryArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 fn main() -> ExitCode {
@@ -52,10 +54,11 @@ fn main() -> ExitCode {
 }
 
 fn execute(command: Command) -> Result<(), Failure> {
-    // These two block by nature: they read files and wait for a broker.
+    // These block by nature: they read files and wait for a broker.
     match command {
         Command::Simulate(args) => return Ok(simulate::run(args)?),
         Command::Ingest(args) => return Ok(ingest::run(args)?),
+        Command::Doctor(args) => return doctor::run(&args),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -70,6 +73,11 @@ fn execute(command: Command) -> Result<(), Failure> {
                 train::train(&context, &args).await?;
                 Ok(())
             }
+            Command::Evaluate(args) => {
+                let context = tables::session(args.archive.as_deref(), args.input.as_deref()).await?;
+                evaluate::evaluate(&context, &args).await?;
+                Ok(())
+            }
             Command::Query(args) => {
                 let engine = match &args.archive {
                     Some(url) => {
@@ -81,7 +89,7 @@ fn execute(command: Command) -> Result<(), Failure> {
                 };
                 Ok(query::run(&args, engine).await?)
             }
-            Command::Simulate(_) | Command::Ingest(_) => Ok(()),
+            Command::Simulate(_) | Command::Ingest(_) | Command::Doctor(_) => Ok(()),
         }
     })
 }

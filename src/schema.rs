@@ -47,6 +47,16 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// Its name, as `coldstream.toml` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float64 => "float64",
+            Self::Int64 => "int64",
+            Self::Text => "text",
+            Self::Boolean => "boolean",
+        }
+    }
+
     /// The Arrow type of the column.
     pub fn arrow(self) -> DataType {
         match self {

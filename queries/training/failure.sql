@@ -1,4 +1,4 @@
--- Training set of the model `failure`: the probability that a machine is on its way to a failure.
+-- Training set of the models `failure` and `failure_forest`: the probability that a machine is on its way to a failure.
 --
 -- Tables: `features`, as queries/features.sql makes them (60 s windows every 10 s), and `faults`, the ground
 -- truth: machine_id, fault, onset, failure. A machine is sick from `onset` to `failure` (NULL: it still is);
@@ -6,6 +6,11 @@
 --
 -- Label: 1 where the window ends while the machine is sick, 0 where it is healthy. A window that straddles the
 -- repair is half sick and half healthy: its label is NULL, which leaves it out.
+--
+-- One window in five minutes: faults grow over hours, and windows that overlap are nearly copies of each other.
+--
+-- Features: only what comes from the sensors that every reading has; a model that wanted the ambient or the discharge
+-- temperature would have no answer for machines that do not report them.
 WITH touched AS (
     -- A machine may have several faults at once: one row for each window, whatever the number.
     SELECT
@@ -38,3 +43,4 @@ SELECT
     CASE WHEN t.sick IS NULL THEN 0 WHEN t.sick = 1 THEN 1 END AS failure
 FROM features AS f
 LEFT JOIN touched AS t ON f.machine_id = t.machine_id AND f.window_end = t.window_end
+WHERE date_part('epoch', f.window_end) % 300 = 0

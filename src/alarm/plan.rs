@@ -279,20 +279,22 @@ impl<'a> Compiler<'a> {
             let hint = Some("use the columns of the row alone".into());
             return Err(self.rules.error(self.rule, at, format!("`{sql}`: {reason}"), hint));
         }
-        // Some functions, coalesce() among them, exist only until they are simplified.
-        let context = SimplifyContext::builder()
-            .with_schema(Arc::new(self.schema.clone()))
-            .with_config_options(Arc::clone(self.state.config_options()))
-            .build();
-        let simplifier = ExprSimplifier::new(context);
-        let coerced = simplifier.coerce(expr.clone(), &self.schema).map_err(refuse)?;
-        let simple = simplifier.simplify(coerced).map_err(refuse)?;
-        let physical = self.state.create_physical_expr(simple, &self.schema).map_err(refuse)?;
+        let physical = self.physical(expr.clone()).map_err(refuse)?;
         let kind = expr
             .get_type(&self.schema)
             .or_else(|_| physical.data_type(&self.stream.schema))
             .map_err(refuse)?;
         Ok((physical, expr, kind))
+    }
+
+    /// The expression, ready to run. Some functions, `coalesce` among them, exist only until they are simplified.
+    fn physical(&self, expr: Expr) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(self.schema.clone()))
+            .with_config_options(Arc::clone(self.state.config_options()));
+        let simplifier = ExprSimplifier::new(context.build());
+        let typed = simplifier.coerce(expr, &self.schema)?;
+        self.state.create_physical_expr(simplifier.simplify(typed)?, &self.schema)
     }
 }
 

@@ -113,9 +113,19 @@ pub(super) fn app_id(topic: &str, partition: i32) -> String {
     format!("coldstream/{topic}/{partition}")
 }
 
+/// Folder of all chains, a folder for each topic.
+pub(super) fn chains_path() -> Path {
+    Path::from_iter(["_coldstream", "checkpoints"])
+}
+
+/// Folder of the chains of a topic's partitions.
+pub(super) fn topic_path(topic: &str) -> Path {
+    chains_path().join(topic)
+}
+
 /// Folder of a partition's chain.
 pub(super) fn chain_path(topic: &str, partition: i32) -> Path {
-    Path::from_iter(["_coldstream", "checkpoints", topic, &format!("{partition:05}")])
+    topic_path(topic).join(format!("{partition:05}"))
 }
 
 /// File name of a manifest.

@@ -24,6 +24,14 @@ pub enum ArchiveError {
         /// What the store or the network said.
         reason: String,
     },
+    /// The store answers, but not as the epochs need it.
+    #[error("archive {url} is no place for checkpoints: {reason}")]
+    Unsuitable {
+        /// The archive's URL.
+        url: String,
+        /// What it does.
+        reason: &'static str,
+    },
     /// Another worker owns the partition by now: its epoch is in the store.
     #[error("topic `{topic}`, partition {partition}: epoch {epoch} belongs to another worker")]
     Fenced {
@@ -169,6 +177,10 @@ impl ArchiveError {
                  variables; an http:// endpoint needs allow_http = true"
             }
             Self::Unreachable { .. } => "check that the folder may be created and written",
+            Self::Unsuitable { .. } => {
+                "exactly-once needs a store with conditional writes (`If-None-Match: *`): AWS S3, MinIO and versitygw \
+                 have them; some compatible stores must be updated, or told so"
+            }
             Self::Fenced { .. } => "recover the partition again before going on; its other owner is ahead",
             Self::BadTableName(_) => {
                 "a name starts with a letter and holds only letters, digits and underscores"

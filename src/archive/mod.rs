@@ -25,6 +25,7 @@ mod encode;
 mod epoch;
 mod error;
 mod evolve;
+mod probe;
 mod stats;
 mod store;
 mod table;
@@ -56,6 +57,7 @@ pub use self::{
     epoch::{Epoch, EpochManifest, MANIFEST_FORMAT, Recovery, StateBlob, StateRef, StoredEpoch, decide},
     error::ArchiveError,
     evolve::TableSpec,
+    probe::{Probe, local_folder},
     store::StoreOptions,
     table::TableInfo,
 };
@@ -329,6 +331,15 @@ impl Archive {
         });
         let heads: Vec<_> = heads.collect();
         stream::iter(heads).buffered(PARALLEL).try_collect().await
+    }
+
+    /// The topics of which the archive holds checkpoints, in no order.
+    pub async fn topics(&self) -> Result<Vec<String>, ArchiveError> {
+        let folder = epoch::chains_path();
+        let listed = self.store().list_with_delimiter(Some(&folder)).await;
+        let listed = listed.map_err(|e| ArchiveError::store(&folder, e))?;
+        let folders = listed.common_prefixes.iter();
+        Ok(folders.filter_map(|folder| folder.filename().map(str::to_owned)).collect())
     }
 
     /// Deletes manifests and state of a partition but the newest `keep` epochs whose rows are in their tables

@@ -4,7 +4,7 @@
 //! commits a version with one conditional put. That put is a hard link on a local folder and
 //! `If-None-Match: *` on S3: neither needs a lock table, and neither ever renames.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 use deltalake::logstore::{LogStoreRef, ObjectStoreRef, StorageConfig, default_logstore};
 use object_store::{
@@ -68,17 +68,15 @@ impl Location {
     /// Finds the store of `url` and checks that it answers. A local folder is created.
     pub(super) async fn open(url: &str, options: &StoreOptions) -> Result<Self, ArchiveError> {
         let bad = |reason: &str| ArchiveError::BadUrl { url: url.to_owned(), reason: reason.to_owned() };
-        let (location, probe): (Self, ObjectStoreRef) = if url.contains("://") {
-            let parsed = Url::parse(url).map_err(|e| bad(&e.to_string()))?;
-            match parsed.scheme() {
-                "file" => Self::local(&parsed.to_file_path().map_err(|()| bad("not an absolute path"))?)?,
-                "s3" => Self::s3(url, parsed, options)?,
-                scheme => return Err(bad(&format!("no store for `{scheme}://`"))),
+        let (location, probe) = match parse_local(url)? {
+            Some(folder) => Self::local(&folder)?,
+            None => {
+                let parsed = Url::parse(url).map_err(|e| bad(&e.to_string()))?;
+                match parsed.scheme() {
+                    "s3" => Self::s3(url, parsed, options)?,
+                    scheme => return Err(bad(&format!("no store for `{scheme}://`"))),
+                }
             }
-        } else if url.is_empty() {
-            return Err(bad("it is empty"));
-        } else {
-            Self::local(std::path::Path::new(url))?
         };
         match tokio::time::timeout(PROBE_TIMEOUT, probe.list_with_delimiter(None)).await {
             Ok(Ok(_)) => Ok(location),
@@ -153,6 +151,22 @@ impl Location {
         let prefixed = Arc::new(PrefixStore::new(self.root.clone(), self.path(table)?));
         Ok(default_logstore(prefixed, self.root.clone(), &url, &StorageConfig::default()))
     }
+}
+
+/// The folder that `url` names, if it names one: a path, or `file://…`.
+pub(super) fn parse_local(url: &str) -> Result<Option<PathBuf>, ArchiveError> {
+    let bad = |reason: &str| ArchiveError::BadUrl { url: url.to_owned(), reason: reason.to_owned() };
+    if url.is_empty() {
+        return Err(bad("it is empty"));
+    }
+    if !url.contains("://") {
+        return Ok(Some(PathBuf::from(url)));
+    }
+    let parsed = Url::parse(url).map_err(|e| bad(&e.to_string()))?;
+    if parsed.scheme() != "file" {
+        return Ok(None);
+    }
+    parsed.to_file_path().map(Some).map_err(|()| bad("not an absolute path"))
 }
 
 fn s3_store(

@@ -14,6 +14,7 @@ use crate::schema::timestamp_type;
 
 mod crash;
 mod fencing;
+mod probe;
 mod tables;
 
 const TOPIC: &str = "readings";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
@@ -20,19 +20,23 @@ use crate::config::OnQueryChange;
 use crate::dataflow::Query;
 use crate::model::{ModelFile, Registry};
 use crate::schema::ReadingSchema;
-use crate::simulate::{Fleet, FleetConfig, parse_duration};
+use crate::simulate::parse_duration;
 use crate::source::kafka::KafkaSettings;
-use crate::source::produce::{Producer, ProducerOptions};
 use crate::worker::WorkerSettings;
+
+mod plants;
+
+use plants::PlantsThread;
 
 /// Partitions of the embedded broker's topic.
 const PARTITIONS: i32 = 4;
-/// One reading of each machine a second.
-const PERIOD: Duration = Duration::from_secs(1);
+/// Every run has a topic of its own, whose name begins so.
+const TOPIC: &str = "readings-";
 
 /// Run everything in one process, with simulated plants and an embedded broker
 ///
-/// Needs nothing else. The tables stay in DIR/archive and grow with each run.
+/// Needs nothing else. The tables stay in DIR/archive and grow with each run; alarms that were open when a run ended,
+/// even by a kill, go on in the next.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example:\n  coldstream demo --machines 50 --alarms classic --port 5002 --for 10m")]
 pub struct DemoArgs {
@@ -58,18 +62,24 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let broker =
         MockCluster::new(1).map_err(|e| Failure::new(format!("the embedded broker failed: {e}"), None))?;
     // The embedded broker forgets, the archive does not: a topic of its own keeps the offsets of two runs apart.
-    let topic = format!("readings-{}", Utc::now().format("%Y%m%dT%H%M%S%3f"));
+    let topic = format!("{TOPIC}{}", Utc::now().format("%Y%m%dT%H%M%S%3f"));
     broker
         .create_topic(&topic, PARTITIONS, 1)
         .map_err(|e| Failure::new(format!("the embedded broker failed: {e}"), None))?;
     let brokers = broker.bootstrap_servers();
     let folder = args.data.join("archive");
     let archive = Archive::open(&folder.display().to_string(), &StoreOptions::default()).await?;
+    // The same machines go on, in the same partitions: their alarms must not stay open for ever in a topic that is gone.
+    let mut former_topics = archive.topics().await?;
+    former_topics.retain(|former| former.starts_with(TOPIC) && *former < topic);
+    former_topics.sort_unstable_by(|a, b| b.cmp(a));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (plants, hand) = PlantsThread::new(args.machines, brokers.clone(), topic.clone(), Arc::clone(&stop));
     let app = App {
         worker: WorkerSettings {
             kafka: KafkaSettings {
-                brokers: brokers.clone(),
-                topic: topic.clone(),
+                brokers,
+                topic,
                 group: "coldstream-demo".into(),
                 options: BTreeMap::new(),
             },
@@ -79,6 +89,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
             max_skew: 600_000_000,
             idle_timeout: 30_000_000,
             on_query_change: OnQueryChange::Refuse,
+            former_topics,
         },
         queries: shipped_queries(),
         rules: RuleFile::load(&args.alarms)?,
@@ -86,9 +97,8 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
         archive,
         listen: format!("127.0.0.1:{}", args.port),
         allow_anonymous: false,
+        plants: Some(hand),
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let plants = Plants { machines: args.machines, brokers, topic, stop: Arc::clone(&stop) };
     let plants = thread::Builder::new().name("plants".into()).spawn(move || plants.run());
     let plants = plants.map_err(|e| Failure::new(format!("a thread cannot be started: {e}"), None))?;
     let ended = {
@@ -134,6 +144,7 @@ fn shipped_queries() -> Vec<Query> {
     [
         ("features", include_str!("../../queries/features.sql")),
         ("predictions", include_str!("../../queries/predictions.sql")),
+        ("predictions_forest", include_str!("../../queries/predictions_forest.sql")),
     ]
     .map(|(name, sql)| Query { name: name.into(), file: format!("queries/{name}.sql"), sql: sql.into() })
     .into()
@@ -141,48 +152,11 @@ fn shipped_queries() -> Vec<Query> {
 
 fn shipped_models() -> Result<Registry, Failure> {
     let mut registry = Registry::default();
-    let text = include_str!("../../models/failure.json");
-    let model = ModelFile::parse(text, Path::new("models/failure.json"))?;
-    registry.insert(model);
-    Ok(registry)
-}
-
-/// The simulated plants.
-struct Plants {
-    machines: u32,
-    brokers: String,
-    topic: String,
-    stop: Arc<AtomicBool>,
-}
-
-impl Plants {
-    /// Sends readings as time passes, until it is told to stop; gives their number.
-    fn run(self) -> Result<u64, Failure> {
-        let options = ProducerOptions::default();
-        let mut producer = Producer::connect(&self.brokers, &self.topic, &options)?;
-        let config = FleetConfig {
-            machines: self.machines,
-            start: Utc::now().timestamp_micros(),
-            period: 1_000_000,
-            duration: None,
-            ..FleetConfig::default()
-        };
-        let mut fleet = Fleet::new(&config).map_err(|e| Failure::new(e, None))?;
-        let began = Instant::now();
-        let mut due = Duration::ZERO;
-        let mut json = Vec::new();
-        while !self.stop.load(Ordering::Relaxed) {
-            if began.elapsed() < due {
-                thread::sleep((due - began.elapsed().min(due)).min(Duration::from_millis(100)));
-                continue;
-            }
-            for reading in fleet.step().unwrap_or_default() {
-                json.clear();
-                reading.write_json(&mut json);
-                producer.send(&reading.machine.to_string(), &json)?;
-            }
-            due += PERIOD;
-        }
-        Ok(producer.finish()?)
+    for (path, text) in [
+        ("models/failure.json", include_str!("../../models/failure.json")),
+        ("models/failure_forest.json", include_str!("../../models/failure_forest.json")),
+    ] {
+        registry.insert(ModelFile::parse(text, Path::new(path))?);
     }
+    Ok(registry)
 }

@@ -2,6 +2,8 @@
 
 pub mod backtest;
 pub mod demo;
+pub mod doctor;
+pub mod evaluate;
 pub mod failure;
 pub mod ingest;
 pub mod query;

@@ -12,7 +12,6 @@ use crate::archive::Archive;
 use crate::config::Config;
 use crate::dataflow::Query;
 use crate::model::Registry;
-use crate::source::kafka::KafkaSettings;
 use crate::worker::WorkerSettings;
 
 /// Read from Kafka, compute, score, archive and serve
@@ -36,18 +35,14 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         tracing::warn!("no alarm rules: nothing is watched; see [alarms] in coldstream.toml");
     }
     let worker = WorkerSettings {
-        kafka: KafkaSettings {
-            brokers: config.kafka.brokers.clone(),
-            topic: config.kafka.topic.clone(),
-            group: config.kafka.group.clone(),
-            options: config.kafka.options.clone(),
-        },
+        kafka: config.kafka.settings(),
         schema: config.reading_schema()?,
         commit_interval: config.archive.commit_interval.duration(),
         max_delay: config.dataflow.max_delay.micros(),
         max_skew: config.dataflow.max_skew.micros(),
         idle_timeout: config.dataflow.idle_timeout.micros(),
         on_query_change: config.dataflow.on_query_change,
+        former_topics: Vec::new(),
     };
     let archive = Archive::open(&config.archive.url, &config.archive.s3).await?;
     let app = App {
@@ -58,6 +53,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         archive,
         listen: config.serve.listen,
         allow_anonymous: config.serve.allow_anonymous,
+        plants: None,
     };
     let topic = config.kafka.topic;
     let started = move |address| eprintln!("coldstream reads `{topic}` and serves on http://{address}");

@@ -2,28 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use arrow::record_batch::RecordBatch;
+use clap::{Args, ValueEnum};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 
-use crate::model::ModelFile;
 use crate::model::file::{FileError, Part};
 use crate::model::sql::BindError;
-use crate::model::train::{self as trainer, AlgorithmKind, TrainOptions};
+use crate::model::train::{self as trainer, TrainOptions};
+use crate::model::{ModelFile, Settings};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Train a model on a SQL query and write it with its card
 ///
 /// The query is one SELECT. Its numeric columns, other than the label and `machine_id`, become the features;
 /// columns of another type are ignored. A quarter of the machines is held out to test the model. The same
-/// data gives the same file, byte for byte.
+/// data and options give the same file, byte for byte.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Example:\n  coldstream train --query queries/training/failure.sql --label failure \\\n    \
-    --input data/training --out models/failure.json"
+    after_help = "Examples:\n  coldstream train --query queries/training/failure.sql --label failure \\\n    \
+    --input data/training/tables --out models/failure.json\n  \
+    coldstream train --algorithm forest --query queries/training/failure.sql \\\n    \
+    --label failure --input data/training/tables --out models/failure_forest.json"
 )]
 pub struct TrainArgs {
     /// The training query: a file with one SELECT that gives `machine_id`, the label and the features
@@ -47,12 +50,43 @@ pub struct TrainArgs {
     /// Name of the model in SQL [default: the name of --out without its ending]
     #[arg(long)]
     pub name: Option<String>,
-    /// Weight of the L2 penalty against the log-loss summed over the rows; 0 for none
+    /// Logistic: weight of the L2 penalty against the log-loss summed over the rows; 0 for none
     #[arg(long, default_value_t = 1.0)]
     pub alpha: f64,
+    /// Forest: number of trees, which must be odd
+    #[arg(long, value_name = "N", default_value_t = 75)]
+    pub trees: u16,
+    /// Forest: most questions between the root of a tree and a leaf
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub depth: u16,
+    /// Forest: least rows on either side of a question
+    #[arg(long, value_name = "ROWS", default_value_t = 5)]
+    pub min_leaf: usize,
+    /// Forest: where the random numbers start
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
     /// What the data is, for the model's card [default: the last part of --archive or --input]
     #[arg(long, value_name = "TEXT")]
     pub data: Option<String>,
+}
+
+/// Which algorithm to train.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AlgorithmKind {
+    /// Logistic regression: one weight per feature, easy to explain
+    Logistic,
+    /// Random forest: the share of many small trees that vote for the label
+    Forest,
+}
+
+impl TrainArgs {
+    fn settings(&self) -> Settings {
+        let &Self { alpha, trees, depth, min_leaf, seed, .. } = self;
+        match self.algorithm {
+            AlgorithmKind::Logistic => Settings::Logistic { alpha },
+            AlgorithmKind::Forest => Settings::Forest { trees, depth, min_leaf, seed },
+        }
+    }
 }
 
 /// Why `train` failed.
@@ -106,26 +140,34 @@ fn one_line(error: &DataFusionError) -> String {
 /// Runs the training query in `ctx`, where the tables of the archive or of the input are registered, trains,
 /// writes the model file and prints a summary.
 pub async fn train(ctx: &SessionContext, args: &TrainArgs) -> Result<ModelFile, TrainError> {
-    let query = std::fs::read_to_string(&args.query)
-        .map_err(|source| TrainError::Query { path: args.query.clone(), source })?;
-    let sql_error = |source| TrainError::Sql { path: args.query.clone(), source: Box::new(source) };
-    // A training query reads; it creates and changes nothing.
-    let read_only =
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let frame = ctx.sql_with_options(&query, read_only).await.map_err(sql_error)?;
-    let rows = frame.collect().await.map_err(sql_error)?;
+    let (query, rows) = rows(ctx, &args.query).await?;
     let options = TrainOptions {
         name: args.name.clone().unwrap_or_else(|| stem(&args.out)),
         label: args.label.clone(),
         query,
         data: args.data.clone().unwrap_or_else(|| source(args)),
-        algorithm: args.algorithm,
-        alpha: args.alpha,
+        settings: args.settings(),
     };
     let model = trainer::train(&rows, &options)?;
     model.save(&args.out)?;
     println!("{}", summary(&model, &args.out));
     Ok(model)
+}
+
+/// The text of a training query and its rows.
+pub(super) async fn rows(
+    ctx: &SessionContext,
+    path: &Path,
+) -> Result<(String, Vec<RecordBatch>), TrainError> {
+    let query = std::fs::read_to_string(path)
+        .map_err(|source| TrainError::Query { path: path.to_owned(), source })?;
+    let sql_error = |source| TrainError::Sql { path: path.to_owned(), source: Box::new(source) };
+    // A training query reads; it creates and changes nothing.
+    let read_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = ctx.sql_with_options(&query, read_only).await.map_err(sql_error)?;
+    let rows = frame.collect().await.map_err(sql_error)?;
+    Ok((query, rows))
 }
 
 fn stem(path: &Path) -> String {
@@ -143,21 +185,27 @@ fn source(args: &TrainArgs) -> String {
 }
 
 /// Head of the summary's table, above its rows of one part each.
-const SUMMARY_HEAD: &str =
-    "            machines       rows  positives  log-loss   Brier  ROC-AUC  PR-AUC  accuracy";
+pub(super) const SUMMARY_HEAD: &str = "            machines       rows  positives  log-loss   Brier  ROC-AUC  PR-AUC  \
+                                       accuracy  recall  precision\n";
+
+/// One row of the summary's table.
+pub(super) fn summary_row(name: &str, part: &Part) -> String {
+    let Part { machines, rows, positives, metrics } = part;
+    let precision = metrics.precision.map_or("-".into(), |precision| format!("{precision:.4}"));
+    format!(
+        "{name:<10}{machines:>10}{rows:>11}{positives:>11}{:>10.4}{:>8.4}{:>9.4}{:>8.4}{:>10.4}{:>8.4}{precision:>11}\n",
+        metrics.log_loss, metrics.brier, metrics.roc_auc, metrics.pr_auc, metrics.accuracy, metrics.recall,
+    )
+}
 
 /// The model and its quality as a small table.
 fn summary(model: &ModelFile, path: &Path) -> String {
     let card = model.card();
     let (name, version, features) = (model.name(), model.version(), model.features().len());
     let mut text =
-        format!("model {name} {version}: {features} features, label `{}`\n\n{SUMMARY_HEAD}\n", card.label);
+        format!("model {name} {version}: {features} features, label `{}`\n\n{SUMMARY_HEAD}", card.label);
     for (name, part) in [("training", &card.training), ("held out", &card.held_out)] {
-        let Part { machines, rows, positives, metrics } = part;
-        text.push_str(&format!(
-            "{name:<10}{machines:>10}{rows:>11}{positives:>11}{:>10.4}{:>8.4}{:>9.4}{:>8.4}{:>10.4}\n",
-            metrics.log_loss, metrics.brier, metrics.roc_auc, metrics.pr_auc, metrics.accuracy,
-        ));
+        text.push_str(&summary_row(name, part));
     }
     let left_out = card.rows_without_label + card.rows_without_feature;
     if left_out > 0 {

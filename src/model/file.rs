@@ -10,16 +10,27 @@
 //! }
 //! ```
 //!
+//! A forest has `"forest": { "trees": [ … ] }` (see [`Tree`]) and features that are names only: a tree compares a
+//! feature as it is.
+//!
 //! Invariants: the version matches the parameters (so a file edited by hand is refused), and nothing in the
 //! file comes from a clock or from the order in which rows arrived (so that training again from the same data
 //! gives the same bytes).
 
-use std::path::{Path, PathBuf};
+mod card;
+mod error;
+mod feature;
+mod forest;
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::metrics::Metrics;
+pub use self::card::{Card, Part, Settings};
+pub use self::error::{FileError, Invalid};
+pub use self::feature::{Feature, Scaling};
+pub use self::forest::{InvalidForest, LARGEST_FOREST, Tree};
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +38,7 @@ mod tests;
 /// Number of hex digits of a version.
 const VERSION_DIGITS: usize = 12;
 
-/// How a model makes a score of standardised features. The file names it, with its parameters.
+/// How a model makes a score of its features. The file names it, with its parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Algorithm {
@@ -38,6 +49,11 @@ pub enum Algorithm {
         /// One for each feature, in the order of the features: log-odds per standard deviation.
         coefficients: Vec<f64>,
     },
+    /// Random forest: the share of its trees that vote for the label.
+    Forest {
+        /// The trees; their number is odd, so that no vote is a tie.
+        trees: Vec<Tree>,
+    },
 }
 
 impl Algorithm {
@@ -45,66 +61,9 @@ impl Algorithm {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Logistic { .. } => "logistic",
+            Self::Forest { .. } => "forest",
         }
     }
-}
-
-/// One input of a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Feature {
-    /// The column, in the training query and in every query that scores.
-    pub name: String,
-    /// Its mean over the training rows, in the column's unit.
-    pub mean: f64,
-    /// Its standard deviation over the training rows, in the column's unit; more than 0.
-    pub scale: f64,
-}
-
-/// Where a model comes from and how good it is: for people; nothing here influences a score.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Card {
-    /// The label column: what the score is the probability of.
-    pub label: String,
-    /// What the data is, in words.
-    pub data: String,
-    /// Text of the training query.
-    pub query: String,
-    /// SHA-256 of the query's text, in hex.
-    pub query_sha: String,
-    /// Weight of the L2 penalty in training.
-    pub alpha: f64,
-    /// Machines in the data.
-    pub machines: usize,
-    /// Rows that were used: labelled, and with every feature.
-    pub rows: usize,
-    /// Those of them whose label is 1.
-    pub positives: usize,
-    /// Rows left out because their label is NULL.
-    pub rows_without_label: usize,
-    /// Labelled rows left out because a feature is NULL or not finite.
-    pub rows_without_feature: usize,
-    /// How the machines were divided between training and test.
-    pub split: String,
-    /// The part that made the parameters.
-    pub training: Part,
-    /// The part the model has never seen: these numbers are the ones to quote.
-    pub held_out: Part,
-}
-
-/// One part of the data and the model's performance on it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Part {
-    /// Number of machines.
-    pub machines: usize,
-    /// Number of rows.
-    pub rows: usize,
-    /// Rows whose label is 1.
-    pub positives: usize,
-    /// How well the scores fit the labels.
-    pub metrics: Metrics,
 }
 
 /// A trained model. Made by [`ModelFile::new`] or read by [`ModelFile::load`], so it is always consistent.
@@ -194,7 +153,7 @@ impl ModelFile {
 
     /// The text of the file.
     pub fn to_json(&self) -> Result<String, FileError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(FileError::Encode)?;
+        let mut text = join_numbers(&serde_json::to_string_pretty(self).map_err(FileError::Encode)?);
         text.push('\n');
         Ok(text)
     }
@@ -212,16 +171,20 @@ impl ModelFile {
             if self.features[..at].iter().any(|other| other.name == feature.name) {
                 return Err(Invalid::Twice(feature.name.clone()));
             }
-            if !(feature.mean.is_finite() && feature.scale.is_finite() && feature.scale > 0.0) {
+            if !feature.scaling.is_none_or(Scaling::is_usable) {
                 return Err(Invalid::Scale(feature.name.clone()));
             }
         }
-        let Algorithm::Logistic { intercept, coefficients } = &self.algorithm;
-        if coefficients.len() != self.features.len() {
-            return Err(Invalid::Count { coefficients: coefficients.len(), features: self.features.len() });
-        }
-        if !intercept.is_finite() || coefficients.iter().any(|c| !c.is_finite()) {
-            return Err(Invalid::NotFinite);
+        match &self.algorithm {
+            Algorithm::Logistic { intercept, coefficients } => {
+                self.check_logistic(*intercept, coefficients)?;
+            }
+            Algorithm::Forest { trees } => {
+                if let Some(feature) = self.features.iter().find(|feature| feature.scaling.is_some()) {
+                    return Err(Invalid::NeedlessScaling(feature.name.clone()));
+                }
+                forest::check(trees, self.features.len())?;
+            }
         }
         let computed = version_of(&self.algorithm, &self.features);
         if computed != self.version {
@@ -229,6 +192,45 @@ impl ModelFile {
         }
         Ok(())
     }
+
+    fn check_logistic(&self, intercept: f64, coefficients: &[f64]) -> Result<(), Invalid> {
+        if let Some(feature) = self.features.iter().find(|feature| feature.scaling.is_none()) {
+            return Err(Invalid::NoScaling(feature.name.clone()));
+        }
+        if coefficients.len() != self.features.len() {
+            return Err(Invalid::Count { coefficients: coefficients.len(), features: self.features.len() });
+        }
+        if !intercept.is_finite() || coefficients.iter().any(|c| !c.is_finite()) {
+            return Err(Invalid::NotFinite);
+        }
+        Ok(())
+    }
+}
+
+/// Indented JSON with each array of numbers on one line: a tree is four lines then, and not a thousand. Text
+/// cannot be mistaken for anything else, since a line break inside it is escaped.
+fn join_numbers(pretty: &str) -> String {
+    let mut joined = String::with_capacity(pretty.len());
+    let mut lines = pretty.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !joined.is_empty() {
+            joined.push('\n');
+        }
+        joined.push_str(line);
+        let is_number = |line: &&str| line.trim().trim_end_matches(',').parse::<f64>().is_ok();
+        if line.ends_with('[') && lines.peek().is_some_and(is_number) {
+            while let Some(number) = lines.next_if(is_number) {
+                joined.push_str(number.trim());
+                if number.ends_with(',') {
+                    joined.push(' ');
+                }
+            }
+            if let Some(end) = lines.next() {
+                joined.push_str(end.trim());
+            }
+        }
+    }
+    joined
 }
 
 /// Version of a set of parameters. Numbers that are not finite have no JSON; they give a version too, and
@@ -251,108 +253,4 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 pub fn tidy(value: f64) -> f64 {
     let text = if value.abs() >= 1e-10 { format!("{value:.11e}") } else { format!("{value:.22}") };
     text.parse().unwrap_or(value)
-}
-
-/// What can be wrong inside a model.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Invalid {
-    /// The name is no plain identifier.
-    #[error("model name `{0}`: a name starts with a lower-case letter and holds only a-z, 0-9, _ and -")]
-    Name(String),
-    /// A model needs at least one input.
-    #[error("the model has no feature")]
-    NoFeature,
-    /// Two features of one name.
-    #[error("feature `{0}` is there twice")]
-    Twice(String),
-    /// Mean or scale cannot be used.
-    #[error("feature `{0}`: mean and scale must be finite and the scale more than 0")]
-    Scale(String),
-    /// The parameters do not match the features.
-    #[error("{coefficients} coefficients for {features} features")]
-    Count {
-        /// Coefficients in the file.
-        coefficients: usize,
-        /// Features in the file.
-        features: usize,
-    },
-    /// Intercept or a coefficient cannot be used.
-    #[error("the intercept or a coefficient is not finite")]
-    NotFinite,
-    /// The parameters were changed after training.
-    #[error(
-        "version {written} does not match the parameters, which have version {computed}: edited by hand?"
-    )]
-    Version {
-        /// Version in the file.
-        written: String,
-        /// Version of the parameters in the file.
-        computed: String,
-    },
-}
-
-/// A model file that cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// The file cannot be read.
-    #[error("model file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The file cannot be written.
-    #[error("model file {} cannot be written: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// Not JSON, or not the JSON of a model.
-    #[error("model file {}: {source}", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
-    /// The model has no JSON.
-    #[error("the model cannot be written as JSON: {0}")]
-    Encode(serde_json::Error),
-    /// The parts of the model do not fit together.
-    #[error("model file {}: {source}", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: Invalid,
-    },
-    /// Two files of a folder hold models of one name.
-    #[error("model `{name}` is in {} and in {}", first.display(), second.display())]
-    Duplicate {
-        /// The name.
-        name: String,
-        /// The file read first.
-        first: PathBuf,
-        /// The other file.
-        second: PathBuf,
-    },
-}
-
-impl FileError {
-    /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Read { .. } | Self::Encode(_) => None,
-            Self::Write { .. } => Some("choose another --out, or make the folder writable".into()),
-            Self::Json { .. } | Self::Invalid { .. } => {
-                Some("train the model again with `coldstream train`, or take the file as it was made".into())
-            }
-            Self::Duplicate { .. } => {
-                Some("remove one of the two files, or train it under another --name".into())
-            }
-        }
-    }
 }

@@ -8,6 +8,9 @@ mod tests;
 /// Scores of exactly 0 or 1 that are wrong would make the log-loss infinite; they count as this far off.
 const LOG_LOSS_MARGIN: f64 = 1e-15;
 
+/// From this score on, a row is taken for a positive one.
+const ALARM_FROM: f64 = 0.5;
+
 /// Quality of a set of scores, each rounded to 6 decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +26,10 @@ pub struct Metrics {
     pub pr_auc: f64,
     /// Share of the rows on the right side of 0.5.
     pub accuracy: f64,
+    /// Share of the positive rows that score 0.5 or more.
+    pub recall: f64,
+    /// Share of the rows that score 0.5 or more that are positive; none where no row does.
+    pub precision: Option<f64>,
 }
 
 impl Metrics {
@@ -36,11 +43,15 @@ impl Metrics {
         }
         let rows = labels.len() as f64;
         let (mut log_loss, mut brier, mut right) = (0.0, 0.0, 0_usize);
+        let (mut hits, mut alarms) = (0_usize, 0_usize);
         for (&score, &label) in scores.iter().zip(labels) {
             let given = if label { score } else { 1.0 - score };
             log_loss -= given.clamp(LOG_LOSS_MARGIN, 1.0).ln();
             brier += (1.0 - given) * (1.0 - given);
-            right += usize::from((score > 0.5) == label);
+            let alarm = score >= ALARM_FROM;
+            right += usize::from(alarm == label);
+            hits += usize::from(alarm && label);
+            alarms += usize::from(alarm);
         }
         let (roc_auc, pr_auc) = areas(scores, labels, positives as f64, negatives as f64);
         Some(Self {
@@ -49,6 +60,8 @@ impl Metrics {
             roc_auc: round(roc_auc),
             pr_auc: round(pr_auc),
             accuracy: round(right as f64 / rows),
+            recall: round(hits as f64 / positives as f64),
+            precision: (alarms > 0).then(|| round(hits as f64 / alarms as f64)),
         })
     }
 }

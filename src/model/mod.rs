@@ -20,7 +20,7 @@ pub mod score;
 pub mod sql;
 pub mod train;
 
-pub use file::{Algorithm, Card, Feature, ModelFile};
+pub use file::{Algorithm, Card, Feature, ModelFile, Settings};
 pub use metrics::Metrics;
 pub use registry::Registry;
 pub use score::CompiledModel;

@@ -1,18 +1,16 @@
 //! The compiled scorer: whole Arrow columns in, one column of scores out.
 //!
-//! ```text
-//!  sums  = intercept                       one buffer for the batch
-//!  sums += weight₀ · (column₀ - mean₀)     column by column, in the order of the features
-//!  sums += weight₁ · (column₁ - mean₁)
-//!  score = 1 / (1 + exp(-sums))
-//! ```
-//!
-//! Each row goes through the same additions in the same order whatever batch it lies in, so cutting a stream
-//! into other batches changes no bit.
+//! Each algorithm has a kernel of its own. All keep one promise: a row goes through the same operations in the
+//! same order whatever batch it lies in, so cutting a stream into other batches changes no bit.
+
+mod forest;
+mod logistic;
 
 use arrow::array::{Array, Float64Array};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::buffer::NullBuffer;
 
+use self::forest::Forest;
+use self::logistic::Logistic;
 use super::file::{Algorithm, Feature, ModelFile};
 
 #[cfg(test)]
@@ -24,15 +22,14 @@ pub struct CompiledModel {
     name: String,
     version: String,
     features: Vec<String>,
-    intercept: f64,
-    terms: Vec<Term>,
+    kernel: Kernel,
 }
 
-/// What one feature adds to the log-odds: `weight · (x - mean)`.
-#[derive(Debug, Clone, Copy)]
-struct Term {
-    mean: f64,
-    weight: f64,
+/// How the scores are computed.
+#[derive(Debug, Clone)]
+enum Kernel {
+    Logistic(Logistic),
+    Forest(Forest),
 }
 
 impl CompiledModel {
@@ -43,19 +40,17 @@ impl CompiledModel {
 
     /// Compiles parameters that are not a file yet: training measures them before it writes the card.
     pub(super) fn compile(name: &str, version: &str, algorithm: &Algorithm, features: &[Feature]) -> Self {
-        let Algorithm::Logistic { intercept, coefficients } = algorithm;
-        let terms = features.iter().zip(coefficients);
+        let kernel = match algorithm {
+            Algorithm::Logistic { intercept, coefficients } => {
+                Kernel::Logistic(Logistic::new(*intercept, coefficients, features))
+            }
+            Algorithm::Forest { trees } => Kernel::Forest(Forest::new(trees)),
+        };
         Self {
             name: name.to_owned(),
             version: version.to_owned(),
             features: features.iter().map(|feature| feature.name.clone()).collect(),
-            intercept: *intercept,
-            terms: terms
-                .map(|(feature, coefficient)| Term {
-                    mean: feature.mean,
-                    weight: coefficient / feature.scale,
-                })
-                .collect(),
+            kernel,
         }
     }
 
@@ -77,40 +72,28 @@ impl CompiledModel {
     /// The probability (0 to 1) of each row. `columns` are the features in the order of
     /// [`features`](Self::features), all of one length.
     ///
-    /// A row's score is NULL where a feature is NULL or not finite, or where the features are so far out that
-    /// their sum is not finite: such a row says nothing, and neither does the model.
+    /// A row's score is NULL where a feature is NULL or not finite, or so far out that it cannot be calculated
+    /// with (a logistic sum or a single-precision value that is not finite): such a row says nothing, and neither
+    /// does the model.
     pub fn score(&self, columns: &[&Float64Array]) -> Result<Float64Array, ScoreError> {
-        if columns.len() != self.terms.len() {
-            return Err(ScoreError::Columns { wanted: self.terms.len(), got: columns.len() });
+        if columns.len() != self.features.len() {
+            return Err(ScoreError::Columns { wanted: self.features.len(), got: columns.len() });
         }
         let rows = columns.first().map_or(0, |column| column.len());
-        let mut sums = vec![self.intercept; rows];
-        let mut nulls: Option<NullBuffer> = None;
-        for (&Term { mean, weight }, column) in self.terms.iter().zip(columns) {
-            if column.len() != rows {
-                return Err(ScoreError::Lengths { first: rows, other: column.len() });
-            }
-            // Slots that are NULL hold any number; their sums are masked below.
-            for (sum, value) in sums.iter_mut().zip(column.values()) {
-                *sum += weight * (value - mean);
-            }
-            nulls = NullBuffer::union(nulls.as_ref(), column.nulls());
+        if let Some(other) = columns.iter().find(|column| column.len() != rows) {
+            return Err(ScoreError::Lengths { first: rows, other: other.len() });
         }
-        // A value that is not finite makes its sum infinite or NaN, and no later addition can repair that.
-        if sums.iter().any(|sum| !sum.is_finite()) {
-            let finite = BooleanBuffer::collect_bool(rows, |row| sums[row].is_finite());
-            nulls = NullBuffer::union(nulls.as_ref(), Some(&NullBuffer::new(finite)));
-        }
-        for sum in &mut sums {
-            *sum = sigmoid(*sum);
-        }
-        Ok(Float64Array::new(sums.into(), nulls))
+        // Slots that are NULL hold any number; what the kernel makes of them is masked here.
+        let values: Vec<&[f64]> = columns.iter().map(|column| &**column.values()).collect();
+        let (scores, known) = match &self.kernel {
+            Kernel::Logistic(logistic) => logistic.score(&values, rows),
+            Kernel::Forest(forest) => forest.score(&values, rows),
+        };
+        let nulls = columns.iter().fold(known.map(NullBuffer::new), |nulls, column| {
+            NullBuffer::union(nulls.as_ref(), column.nulls())
+        });
+        Ok(Float64Array::new(scores.into(), nulls))
     }
-}
-
-/// The probability that belongs to log-odds.
-fn sigmoid(log_odds: f64) -> f64 {
-    1.0 / (1.0 + (-log_odds).exp())
 }
 
 /// Columns that do not fit the model.

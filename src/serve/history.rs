@@ -16,7 +16,9 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt, stream};
 use tonic::{Request, Response, Status};
 
+use super::error::{invalid, with_hint};
 use super::proto::{self, history_service_server::HistoryService};
+use super::series::series;
 use super::sql::{SqlEngine, SqlError, SqlErrorKind};
 
 /// Aimed size of a piece of Arrow, in bytes: gRPC clients accept messages of 4 MiB.
@@ -60,9 +62,8 @@ impl HistoryService for HistoryApi {
         let request = request.into_inner();
         let limit = request.limit.unwrap_or(JSON_ROWS);
         if !(1..=MOST_JSON_ROWS).contains(&limit) {
-            return Err(Status::invalid_argument(format!(
-                "`limit` is {limit}: it must be from 1 to {MOST_JSON_ROWS}\nhint: Query streams any number of rows"
-            )));
+            let message = format!("`limit` is {limit}: it must be from 1 to {MOST_JSON_ROWS}");
+            return Err(invalid("limit", with_hint(message, "Query streams any number of rows")));
         }
         let rows = self.sql.query(&request.sql).await?;
         Ok(Response::new(json(rows, limit as usize).await?))
@@ -70,9 +71,9 @@ impl HistoryService for HistoryApi {
 
     async fn get_series(
         &self,
-        _: Request<proto::GetSeriesRequest>,
+        request: Request<proto::GetSeriesRequest>,
     ) -> Result<Response<proto::GetSeriesResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        Ok(Response::new(series(self.sql.as_ref(), request.into_inner()).await?))
     }
 }
 

@@ -16,11 +16,13 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_web::GrpcWebLayer;
 
 use super::alarm::AlarmApi;
+use super::demo::DemoApi;
 use super::error::with_hint;
 use super::history::HistoryApi;
 use super::prediction::PredictionApi;
 use super::proto;
 use super::proto::alarm_service_server::AlarmServiceServer;
+use super::proto::demo_service_server::DemoServiceServer;
 use super::proto::history_service_server::HistoryServiceServer;
 use super::proto::prediction_service_server::PredictionServiceServer;
 use super::proto::status_service_server::StatusServiceServer;
@@ -40,7 +42,7 @@ pub(super) fn router(
     health: HealthServer<impl Health>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Router, ServeError> {
-    let Services { live, sql, tables, models, alarms, metrics, ready } = services;
+    let Services { live, sql, tables, models, alarms, sensors, plants, metrics, ready } = services;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
@@ -48,13 +50,22 @@ pub(super) fn router(
     };
     let predictions =
         PredictionApi { live: Arc::clone(&live), sql: Arc::clone(&sql), stopping: stopping.clone() };
-    let status = StatusApi { live, tables, models, stopping: stopping.clone() };
+    let status = StatusApi {
+        live,
+        tables,
+        models,
+        alarms: Arc::clone(&alarms.live),
+        sensors,
+        demo: plants.is_some(),
+        stopping: stopping.clone(),
+    };
     let alarms = AlarmApi { parts: alarms, sql: Arc::clone(&sql), stopping: stopping.clone() };
     let grpc = Routes::from(Router::new())
         .add_service(StatusServiceServer::new(status))
         .add_service(HistoryServiceServer::new(HistoryApi { sql }))
         .add_service(AlarmServiceServer::new(alarms))
         .add_service(PredictionServiceServer::new(predictions))
+        .add_service(DemoServiceServer::new(DemoApi { plants }))
         .add_service(health)
         // Old clients, grpcurl among them, ask in the words of v1alpha.
         .add_service(reflection().build_v1().map_err(ServeError::Reflection)?)

@@ -9,6 +9,7 @@
 pub mod alarm;
 mod convert;
 mod dashboard;
+pub mod demo;
 pub mod error;
 pub(crate) mod history;
 mod http;
@@ -17,6 +18,7 @@ pub mod metrics;
 mod prediction;
 pub(crate) mod request;
 pub mod rest;
+mod series;
 pub mod sql;
 pub(crate) mod statement;
 mod status;
@@ -39,9 +41,11 @@ use tokio::sync::watch;
 use tonic_health::ServingStatus;
 
 use self::alarm::{AlarmDesk, LiveAlarms};
+use self::demo::Plants;
 use self::live::LiveState;
 use self::sql::{SqlEngine, TableSource};
 use crate::alarm::AlarmPlan;
+use crate::schema::ReadingSchema;
 
 /// The types and services of `proto/coldstream/v1`.
 #[allow(missing_docs, clippy::all, reason = "generated: documented in the protos, styled by its generator")]
@@ -74,11 +78,13 @@ pub struct ModelInfo {
     pub version: String,
     /// How it was trained.
     pub algorithm: String,
+    /// Its card, as JSON.
+    pub card: String,
 }
 
 impl From<ModelInfo> for proto::ModelState {
     fn from(model: ModelInfo) -> Self {
-        Self { name: model.name, version: model.version, algorithm: model.algorithm, card: String::new() }
+        Self { name: model.name, version: model.version, algorithm: model.algorithm, card: model.card }
     }
 }
 
@@ -95,6 +101,10 @@ pub struct Services {
     pub models: Vec<ModelInfo>,
     /// What is watched, and what was seen.
     pub alarms: AlarmParts,
+    /// Columns of the readings.
+    pub sensors: ReadingSchema,
+    /// The simulated plants, where this process has them.
+    pub plants: Option<Arc<dyn Plants>>,
     /// What [`metrics::install`] gave.
     pub metrics: PrometheusHandle,
     /// Whether the process is ready to answer, as `/readyz` and the gRPC health service tell it.

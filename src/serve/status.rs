@@ -2,31 +2,28 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
+use super::alarm::LiveAlarms;
+use super::error::{invalid, of_field, with_hint};
 use super::live::{Filter, LiveState, Watcher};
 use super::proto::{self, MachineState, status_service_server::StatusService};
 use super::sql::TableSource;
-use super::{ModelInfo, convert, stopped};
-
-/// Page size where the client does not say.
-const PAGE: usize = 100;
-/// Largest page.
-const LARGEST_PAGE: usize = 1000;
-/// Least time between two messages of a watch, where the client does not say.
-const MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// Longest such time: more is a mistake of unit, not a wish.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
+use super::{ModelInfo, convert, request, stopped};
+use crate::schema::ReadingSchema;
 
 /// The service over the live state of this process.
 pub(super) struct StatusApi {
     pub(super) live: Arc<LiveState>,
     pub(super) tables: Arc<dyn TableSource>,
     pub(super) models: Vec<ModelInfo>,
+    pub(super) alarms: Arc<LiveAlarms>,
+    pub(super) sensors: ReadingSchema,
+    /// Whether the readings are simulated by this process.
+    pub(super) demo: bool,
     pub(super) stopping: watch::Receiver<bool>,
 }
 
@@ -60,7 +57,9 @@ impl StatusService for StatusApi {
             partitions: self.live.partitions().into_iter().map(Into::into).collect(),
             tables: tables.into_iter().map(Into::into).collect(),
             models: models.into_iter().map(Into::into).collect(),
-            ..Default::default()
+            kafka: self.live.cluster(),
+            open_alarms: self.alarms.open().to_proto(),
+            demo: self.demo,
         }))
     }
 
@@ -71,15 +70,8 @@ impl StatusService for StatusApi {
         let request = request.into_inner();
         let states: Result<Vec<MachineState>, _> =
             request.states.iter().map(|&state| MachineState::try_from(state)).collect();
-        let states = states.map_err(|error| Status::invalid_argument(format!("`states`: {error}")))?;
-        let most = match request.page_size as usize {
-            0 => PAGE,
-            size if size <= LARGEST_PAGE => size,
-            size => {
-                let message = format!("`page_size` is {size}: at most {LARGEST_PAGE} machines go in a page");
-                return Err(Status::invalid_argument(message));
-            }
-        };
+        let states = states.map_err(|error| invalid("states", format!("`states`: {error}")))?;
+        let most = request::page_size(request.page_size)?;
         let filter = Filter::from(request.filter.unwrap_or_default());
         let (machines, next) = self.live.page(&filter, &states, &request.page_token, most);
         let next_page_token = next.unwrap_or_default();
@@ -92,10 +84,8 @@ impl StatusService for StatusApi {
     ) -> Result<Response<proto::Machine>, Status> {
         let id = request.into_inner().id;
         self.live.machine(&id).map(Response::new).ok_or_else(|| {
-            Status::not_found(format!(
-                "machine `{id}` has sent nothing since the server started\n\
-                 hint: ListMachines lists those that have"
-            ))
+            let message = format!("machine `{id}` has sent nothing since the server started");
+            of_field("id", Status::not_found(with_hint(message, "ListMachines lists those that have")))
         })
     }
 
@@ -106,14 +96,7 @@ impl StatusService for StatusApi {
         request: Request<proto::WatchMachinesRequest>,
     ) -> Result<Response<Self::WatchMachinesStream>, Status> {
         let request = request.into_inner();
-        let min_interval = match request.min_interval {
-            None => MIN_INTERVAL,
-            Some(asked) => {
-                Duration::try_from(asked).ok().filter(|asked| *asked <= LONGEST_INTERVAL).ok_or_else(
-                    || Status::invalid_argument("`min_interval` must be between 0 and 3600 seconds"),
-                )?
-            }
-        };
+        let min_interval = request::min_interval(request.min_interval)?;
         let filter = Filter::from(request.filter.unwrap_or_default());
         let watcher = self.live.watch(filter, min_interval);
         // Pulled by the connection: while a client does not read, nothing is made for it.
@@ -130,13 +113,20 @@ impl StatusService for StatusApi {
         &self,
         _: Request<proto::ListSensorsRequest>,
     ) -> Result<Response<proto::ListSensorsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let sensors = self.sensors.sensors().iter().map(|column| proto::Sensor {
+            name: column.name.clone(),
+            unit: column.unit.clone(),
+            r#type: column.kind.name().into(),
+        });
+        Ok(Response::new(proto::ListSensorsResponse { sensors: sensors.collect() }))
     }
 
     async fn list_messages(
         &self,
-        _: Request<proto::ListMessagesRequest>,
+        request: Request<proto::ListMessagesRequest>,
     ) -> Result<Response<proto::ListMessagesResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let proto::ListMessagesRequest { partition, limit } = request.into_inner();
+        let most = request::bounded("limit", limit, 50, 500)?;
+        Ok(Response::new(proto::ListMessagesResponse { messages: self.live.messages(partition, most) }))
     }
 }

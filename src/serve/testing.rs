@@ -15,10 +15,12 @@ use tokio::time::timeout;
 use tonic::transport::Channel;
 
 use super::alarm::{Acknowledgement, AlarmDesk, DeskError, LiveAlarms, WatchFilter};
+use super::demo::Plants;
 use super::live::LiveState;
 use super::sql::{SqlEngine, SqlError, TableInfo, TableSource, query_context};
 use super::{AlarmParts, ModelInfo, ServeError, Services, bind, metrics, serve};
 use crate::alarm::{AlarmPlan, Episode};
+use crate::schema::ReadingSchema;
 
 /// Tests that wait for something give up after this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,8 +30,12 @@ pub(crate) struct Engine(SessionContext);
 
 impl Engine {
     pub(crate) fn with_rows(rows: i64) -> Arc<Self> {
+        Self::with_table("big", big(rows))
+    }
+
+    pub(crate) fn with_table(name: &str, rows: RecordBatch) -> Arc<Self> {
         let context = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
-        context.register_batch("big", big(rows)).unwrap();
+        context.register_batch(name, rows).unwrap();
         Arc::new(Self(context))
     }
 }
@@ -100,23 +106,30 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::with(Engine::with_rows(100_000), None).await
+    }
+
+    pub(crate) async fn with(sql: Arc<dyn SqlEngine>, plants: Option<Arc<dyn Plants>>) -> Self {
         let live = Arc::new(LiveState::default());
         let alarms = Arc::new(LiveAlarms::default());
         let (ready, is_ready) = watch::channel(true);
         let services = Services {
             live: Arc::clone(&live),
-            sql: Engine::with_rows(100_000),
+            sql,
             tables: Arc::new(Tables),
             models: vec![ModelInfo {
                 name: "failure".into(),
                 version: "abc123".into(),
                 algorithm: "logistic".into(),
+                card: r#"{"rows":3}"#.into(),
             }],
             alarms: AlarmParts {
                 live: Arc::clone(&alarms),
                 desk: Arc::new(Desk(Arc::clone(&alarms))),
                 rules: Arc::new(AlarmPlan::default()),
             },
+            sensors: ReadingSchema::default(),
+            plants,
             metrics: metrics::install().unwrap(),
             ready: is_ready,
         };

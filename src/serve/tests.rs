@@ -14,6 +14,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::{v1, v1alpha};
 
+use super::error::field_of;
 use super::live::PartitionStatus;
 use super::proto::history_service_client::HistoryServiceClient;
 use super::proto::status_service_client::StatusServiceClient;
@@ -21,7 +22,9 @@ use super::proto::*;
 use super::sql::{SqlError, SqlErrorKind};
 use super::testing::{PATIENCE, Server, batch, big};
 use super::*;
+use crate::alarm::{Episode, Severity};
 use crate::schema::{READINGS, TIMESTAMP, WINDOW_TIME};
+use crate::source::raw::RawBatch;
 
 /// Sends `request` and reads until the server closes: head and body.
 async fn raw(address: SocketAddr, request: Vec<u8>) -> (String, Vec<u8>) {
@@ -83,7 +86,11 @@ async fn status_tells_counts_partitions_tables_and_models() {
     );
     let tables: Vec<_> = status.tables.iter().map(|it| (it.name.as_str(), it.rows)).collect();
     assert_eq!(tables, [("features", None), ("readings", Some(1_000))]);
-    assert_eq!(status.models[0].algorithm, "logistic");
+    assert_eq!(
+        (status.models[0].algorithm.as_str(), status.models[0].card.as_str()),
+        ("logistic", r#"{"rows":3}"#)
+    );
+    assert!(!status.demo && status.kafka.is_none() && status.open_alarms.is_empty());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
     assert!((0..3600).contains(&(now - status.started_at.unwrap().seconds)));
     assert!(status.uptime.unwrap().seconds < 3600);
@@ -116,6 +123,51 @@ async fn machines_are_listed_and_found() {
     assert_eq!(client.list_machines(large).await.unwrap_err().code(), Code::InvalidArgument);
     let odd = ListMachinesRequest { states: vec![99], ..Default::default() };
     assert_eq!(client.list_machines(odd).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn status_tells_the_cluster_the_open_alarms_the_sensors_and_the_newest_messages() {
+    let server = Server::start().await;
+    server.live.set_cluster("readings", "coldstream", Err("silence".into()));
+    let episode = Episode {
+        id: "m/a/1".into(),
+        machine_id: "m".into(),
+        rule: "a".into(),
+        severity: Severity::High,
+        raised_at: 1,
+        cleared_at: None,
+        acknowledged_at: None,
+        acknowledged_by: String::new(),
+        comment: String::new(),
+        value: None,
+        text_en: String::new(),
+        text_fr: String::new(),
+    };
+    server.alarms.update(&server.live, 0, vec![episode]);
+    let mut client = StatusServiceClient::new(server.channel().await);
+    let status = client.get_system_status(GetSystemStatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(status.kafka.unwrap().error, "silence");
+    let open = [AlarmCount { severity: super::proto::Severity::High.into(), alarms: 1 }];
+    assert_eq!(status.open_alarms, open);
+    let machine = client.get_machine(GetMachineRequest { id: "m".into() }).await.unwrap().into_inner();
+    assert_eq!(machine.open_alarms, open);
+
+    let sensors = client.list_sensors(ListSensorsRequest {}).await.unwrap().into_inner().sensors;
+    let sensor = |name: &str| sensors.iter().find(|sensor| sensor.name == name).unwrap();
+    assert_eq!((sensor("temp_room").unit.as_str(), sensor("temp_room").r#type.as_str()), ("°C", "float64"));
+    assert_eq!(sensors[0].name, "operating_mode");
+    assert_eq!((sensors[0].unit.as_str(), sensors[0].r#type.as_str()), ("", "text"));
+    assert_eq!(sensors.len(), ReadingSchema::default().sensors().len());
+
+    let mut batch = RawBatch::default();
+    (0..60).for_each(|offset| batch.push(b"{}", offset, offset));
+    server.live.keep_messages(3, &batch);
+    let request = ListMessagesRequest { partition: Some(3), limit: 2 };
+    let messages = client.list_messages(request).await.unwrap().into_inner().messages;
+    assert_eq!(messages.iter().map(|it| it.offset).collect::<Vec<_>>(), [59, 58]);
+    let request = ListMessagesRequest { partition: None, limit: 501 };
+    let refused = client.list_messages(request).await.unwrap_err();
+    assert_eq!((refused.code(), field_of(&refused)), (Code::InvalidArgument, Some("limit")));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Many plants, stepped together.
 
-use super::fault::{Effect, Fault};
+use std::ops::Range;
+
+use super::fault::{Effect, Fault, FaultKind};
 use super::plant::Plant;
 use super::random::{Purpose, Stream};
 use super::reading::Reading;
@@ -55,13 +57,38 @@ pub enum FleetError {
     Time,
 }
 
+/// A fault that cannot be.
+#[derive(Debug, Clone, Copy, thiserror::Error, PartialEq)]
+pub enum InjectError {
+    /// The fleet does not have the machine.
+    #[error("there is no machine {machine}: the ids are 1 to {machines}")]
+    Machine {
+        /// The machine asked for.
+        machine: u32,
+        /// Number of machines.
+        machines: usize,
+    },
+    /// Not a severity.
+    #[error("a severity lies between 0 and 1; {0} does not")]
+    Severity(f64),
+    /// A growth that goes backwards.
+    #[error("a fault cannot grow in less than no time")]
+    Growth,
+    /// A fault that is over before it begins.
+    #[error("a fault must last longer than zero")]
+    Duration,
+    /// No reading follows.
+    #[error("the run is over")]
+    Over,
+}
+
 /// A running simulation.
 #[derive(Debug)]
 pub struct Fleet {
     plants: Vec<Plant>,
     faults: Vec<Fault>,
-    /// For each plant the index of its fault.
-    fault_of: Vec<Option<usize>>,
+    /// For each plant where its faults are: they lie machine by machine.
+    faults_of: Vec<Range<usize>>,
     readings: Vec<Reading>,
     start: i64,
     period: i64,
@@ -89,18 +116,13 @@ impl Fleet {
         }
         // The fractions of k times the share are spread evenly, so any first N machines hold the share.
         let shift = Stream::new(seed, 0, Purpose::Fleet).uniform();
-        let mut faults = Vec::new();
-        let mut fault_of = Vec::new();
-        for machine in 1..=machines {
-            let faulty = (f64::from(machine) * faulty_share + shift).fract() < faulty_share;
-            fault_of.push(faulty.then_some(faults.len()));
-            if faulty {
-                faults.push(Fault::plan(seed, machine, start, horizon));
-            }
-        }
+        let faulty = |machine: &u32| (f64::from(*machine) * faulty_share + shift).fract() < faulty_share;
+        let faulty = (1..=machines).filter(faulty);
+        let faults: Vec<_> = faulty.map(|machine| Fault::plan(seed, machine, start, horizon)).collect();
         let plants = (1..=machines).map(|machine| Plant::new(seed, machine, start)).collect();
         let steps = duration.map(|duration| parts(duration, period));
-        Ok(Self { plants, faults, fault_of, readings: Vec::new(), start, period, step: 0, steps })
+        let faults_of = ranges(&faults, machines);
+        Ok(Self { plants, faults, faults_of, readings: Vec::new(), start, period, step: 0, steps })
     }
 
     /// The readings of the next period: one for each machine in the order of their numbers, all at the same
@@ -109,10 +131,11 @@ impl Fleet {
         if self.steps.is_some_and(|steps| self.step >= steps) {
             return None;
         }
-        let time = self.start.checked_add(self.period.checked_mul(i64::try_from(self.step).ok()?)?)?;
+        let time = self.next_time()?;
         self.readings.clear();
-        for (plant, fault) in self.plants.iter_mut().zip(&self.fault_of) {
-            let effect = fault.map_or(Effect::NONE, |at| self.faults[at].effect(time));
+        for (plant, faults) in self.plants.iter_mut().zip(&self.faults_of) {
+            let effects = self.faults[faults.clone()].iter().map(|fault| fault.effect(time));
+            let effect = effects.fold(Effect::NONE, Effect::and);
             if self.step > 0 {
                 let parts = parts(self.period, LONGEST_STEP);
                 let dt = self.period as f64 / parts as f64 / 1e6;
@@ -124,6 +147,59 @@ impl Fleet {
         }
         self.step += 1;
         Some(&self.readings)
+    }
+
+    /// Gives `machine` a fault of `kind` from its next reading on: it grows for `growth` microseconds to `severity`
+    /// (0..=1) and is repaired after `duration` microseconds, or never. A fault of the same kind is replaced: it ends
+    /// now, or never comes if it was still to come.
+    pub fn inject(
+        &mut self,
+        machine: u32,
+        kind: FaultKind,
+        severity: f64,
+        growth: i64,
+        duration: Option<i64>,
+    ) -> Result<Fault, InjectError> {
+        let machines = self.plants.len();
+        if machine == 0 || machine as usize > machines {
+            return Err(InjectError::Machine { machine, machines });
+        }
+        if !(0.0..=1.0).contains(&severity) {
+            return Err(InjectError::Severity(severity));
+        }
+        if growth < 0 {
+            return Err(InjectError::Growth);
+        }
+        if duration.is_some_and(|duration| duration <= 0) {
+            return Err(InjectError::Duration);
+        }
+        let onset = self.next_time().ok_or(InjectError::Over)?;
+        let until = |time: i64| onset.saturating_add(time).min(LAST_TIME);
+        let failure = duration.map_or(LAST_TIME, until);
+        let fault = Fault { machine, kind, onset, grown: until(growth), failure, severity };
+        let same = |other: &Fault| other.machine == machine && other.kind == kind;
+        self.faults.retain(|other| !same(other) || other.onset < onset);
+        for other in self.faults.iter_mut().filter(|other| same(other)) {
+            other.failure = other.failure.min(onset);
+        }
+        let behind = self.faults.partition_point(|other| other.machine <= machine);
+        self.faults.insert(behind, fault);
+        self.faults_of = ranges(&self.faults, machines as u32);
+        Ok(fault)
+    }
+
+    /// The machines, those first that will be cooling longest from now on, and those that are not cooling last: what
+    /// a compressor does wrong shows only while it runs.
+    pub fn machines_by_run(&self) -> Vec<u32> {
+        let mut machines: Vec<(u32, Option<f64>)> =
+            (1..).zip(self.plants.iter().map(Plant::still_to_cool)).collect();
+        machines.sort_by(|(_, a), (_, b)| b.unwrap_or(f64::MIN).total_cmp(&a.unwrap_or(f64::MIN)));
+        machines.into_iter().map(|(machine, _)| machine).collect()
+    }
+
+    /// Time of the next readings; none after the last time that can be written.
+    fn next_time(&self) -> Option<i64> {
+        self.start.checked_add(self.period.checked_mul(i64::try_from(self.step).ok()?)?)
     }
 
     /// The ground truth: every fault of the run, machine by machine.
@@ -140,6 +216,12 @@ impl Fleet {
     pub fn machines(&self) -> usize {
         self.plants.len()
     }
+}
+
+/// Where in `faults` those of each machine are.
+fn ranges(faults: &[Fault], machines: u32) -> Vec<Range<usize>> {
+    let before = |machine: u32| faults.partition_point(|fault| fault.machine < machine);
+    (1..=machines).map(|machine| before(machine)..before(machine + 1)).collect()
 }
 
 /// How many parts of at most `part` make up `whole`; both are positive.

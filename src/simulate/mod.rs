@@ -24,6 +24,6 @@ mod tests;
 
 pub use duration::{DurationError, parse_duration};
 pub use fault::{Fault, FaultKind};
-pub use fleet::{Fleet, FleetConfig, FleetError};
+pub use fleet::{Fleet, FleetConfig, FleetError, InjectError};
 pub use reading::{Mode, Reading, Sensor, write_timestamp};
 pub use table::{ReadingTable, fault_schema, fault_table};

@@ -3,7 +3,7 @@
 use super::fault::Effect;
 use super::random::{Purpose, Stream, Wander};
 use super::reading::{Mode, Reading, Sensor};
-use super::refrigerant::{Cycle, p_sat};
+use super::refrigerant::{Cycle, p_sat, t_sat};
 
 /// Heat capacity of the room's air and goods as the thermostat sees it, kJ/K.
 const ROOM_CAPACITY: f64 = 2_000.0;
@@ -25,6 +25,8 @@ const NOMINAL_DISPLACEMENT: f64 = 0.007_0;
 const MOTOR: f64 = 0.88;
 /// kW per ampere of a three-phase motor at 400 V and a power factor of 0.82.
 const KW_PER_AMPERE: f64 = 0.568;
+/// The least that a suction pressure sensor shows, bar.
+const LEAST_PRESSURE: f64 = 0.1;
 /// Current of the idling motor, A.
 const IDLE_CURRENT: f64 = 1.2;
 
@@ -230,12 +232,24 @@ impl Plant {
         self.work = 0.0;
     }
 
+    /// While it cools: how far the room is above the temperature at which the thermostat switches the compressor
+    /// off, K.
+    pub(super) fn still_to_cool(&self) -> Option<f64> {
+        let cooling = self.mode == Mode::Cooling && self.until_defrost > DEFROST;
+        cooling.then_some(self.room - (self.build.set_point - THERMOSTAT))
+    }
+
     /// What the sensors say at `time`. Takes the same number of random numbers in every mode, so that a
     /// fault does not change the noise.
     pub(super) fn read(&mut self, time: i64, effect: &Effect) -> Reading {
         let running = self.mode == Mode::Cooling;
         let electric = self.work / MOTOR;
         let shaking = if running { self.build.vibration * effect.vibration } else { 0.001 };
+        let suction = p_sat(self.te);
+        let shown_suction = (suction + effect.suction_offset).max(LEAST_PRESSURE);
+        // Superheat is no sensor: the controller takes it from suction temperature and suction pressure.
+        let drifted = effect.suction_offset != 0.0;
+        let superheat_error = if drifted { t_sat(suction) - t_sat(shown_suction) } else { 0.0 };
         let mut reading = Reading::new(time, self.machine, self.mode);
         for (sensor, bias) in Sensor::ALL.into_iter().zip(self.build.bias) {
             let noise = self.stream.normal();
@@ -243,10 +257,10 @@ impl Plant {
                 Sensor::TempEvaporator => self.te,
                 Sensor::TempCondenser => self.tc,
                 Sensor::PressureHigh => p_sat(self.tc),
-                Sensor::PressureLow => p_sat(self.te),
+                Sensor::PressureLow => shown_suction,
                 // Without flow these three have no meaning.
                 Sensor::Superheat | Sensor::Subcooling | Sensor::Efficiency if !running => continue,
-                Sensor::Superheat => self.superheat,
+                Sensor::Superheat => self.superheat + superheat_error,
                 Sensor::Subcooling => self.subcooling,
                 Sensor::CompressorCurrent if running => {
                     (IDLE_CURRENT + electric / KW_PER_AMPERE) * (1.0 + 0.01 * noise)

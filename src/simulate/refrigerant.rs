@@ -16,7 +16,6 @@ pub(super) fn p_sat(t: f64) -> f64 {
 }
 
 /// Saturation temperature in °C at `p` bar absolute.
-#[cfg(test)]
 pub(super) fn t_sat(p: f64) -> f64 {
     let (a, b, c) = ANTOINE;
     b / (a - p.ln()) - c

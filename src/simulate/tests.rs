@@ -144,7 +144,8 @@ fn values_are_physical_and_agree_with_each_other() {
 /// Mean of each sensor over the running time of the last hour of six, with and without a fault that grows
 /// over these six hours: the differences between the two.
 fn effect_of(kind: FaultKind) -> HashMap<Sensor, f64> {
-    let fault = Fault { machine: 1, kind, onset: START, failure: START + 6 * HOUR, severity: 1.0 };
+    let failure = START + 6 * HOUR;
+    let fault = Fault { machine: 1, kind, onset: START, grown: failure, failure, severity: 1.0 };
     let means = |fault: Option<Fault>| {
         let mut plant = Plant::new(11, 1, START);
         let mut sums: HashMap<Sensor, (f64, f64)> = HashMap::new();
@@ -209,6 +210,151 @@ fn a_worn_bearing_shakes() {
     assert!(change[&Sensor::TempDischarge] > 0.3, "{change:?}");
     assert!(change[&Sensor::TempCondenser].abs() < 1.0, "{change:?}");
     assert!(change[&Sensor::Subcooling].abs() < 0.3, "{change:?}");
+}
+
+#[test]
+fn a_drifting_sensor_changes_its_own_channel_and_the_superheat_only() {
+    let change = effect_of(FaultKind::DriftingSensor);
+    assert!((-0.6..-0.4).contains(&change[&Sensor::PressureLow]), "{change:?}");
+    assert!((4.0..15.0).contains(&change[&Sensor::Superheat]), "{change:?}");
+    for sensor in Sensor::ALL {
+        let derived = [Sensor::PressureLow, Sensor::Superheat].contains(&sensor);
+        assert!(derived || change[&sensor] == 0.0, "{sensor:?}: {change:?}");
+    }
+    // The pressure and the temperature of evaporation no longer belong to one refrigerant.
+    let (p, te, healthy) = (change[&Sensor::PressureLow], change[&Sensor::TempEvaporator], 2.0);
+    assert!((t_sat(healthy + p) - t_sat(healthy) - te).abs() > 4.0);
+}
+
+#[test]
+fn an_injected_fault_acts_from_the_next_reading_on_until_it_is_repaired() {
+    let (period, duration) = (10 * SECOND, HOUR);
+    let mut healthy = fleet(3, 5, period, duration, 0.0);
+    let mut broken = fleet(3, 5, period, duration, 0.0);
+    let mut differ = Vec::new();
+    for step in 0..360 {
+        if step == 60 {
+            let fault = broken.inject(2, FaultKind::DriftingSensor, 0.5, 0, Some(600 * SECOND)).unwrap();
+            assert_eq!((fault.onset, fault.failure), (START + 60 * period, START + 120 * period));
+            assert_eq!(broken.faults(), [fault]);
+        }
+        let (with, without) = (broken.step().unwrap().to_vec(), healthy.step().unwrap().to_vec());
+        for (with, without) in with.iter().zip(&without).filter(|(with, without)| with != without) {
+            assert_eq!(with.machine, 2);
+            let pressure = |reading: &Reading| reading.value(Sensor::PressureLow).unwrap();
+            assert!((pressure(with) - pressure(without) + 0.3).abs() < 0.011, "{with:?} {without:?}");
+            differ.push(step);
+        }
+    }
+    assert_eq!(differ, (60..120).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_fault_of_the_same_kind_is_replaced_and_others_add_up() {
+    let mut fleet = fleet(40, 5, SECOND, 4 * HOUR, 1.0);
+    let planned = fleet.faults()[6];
+    assert_eq!(planned.machine, 7);
+    let other = FaultKind::ALL.into_iter().find(|kind| *kind != planned.kind).unwrap();
+    let added = fleet.inject(7, other, 0.4, 60 * SECOND, None).unwrap();
+    assert_eq!(added.grown, START + 60 * SECOND);
+    let of_seven = |fleet: &Fleet| -> Vec<Fault> {
+        fleet.faults().iter().filter(|fault| fault.machine == 7).copied().collect()
+    };
+    assert_eq!(of_seven(&fleet), [planned, added]);
+    // One that is still to come never comes; one that acts ends now.
+    let instead = fleet.inject(7, planned.kind, 1.0, 0, None).unwrap();
+    assert_eq!(of_seven(&fleet), [added, instead]);
+    fleet.step().unwrap();
+    let repaired = fleet.inject(7, planned.kind, 0.0, 0, None).unwrap();
+    assert_eq!(of_seven(&fleet), [added, Fault { failure: START + SECOND, ..instead }, repaired]);
+    let machines: Vec<u32> = fleet.faults().iter().map(|fault| fault.machine).collect();
+    assert!(machines.is_sorted() && machines.len() == 42, "{machines:?}");
+}
+
+#[test]
+fn the_same_injections_give_the_same_bytes() {
+    let run = |severity| {
+        let mut fleet = fleet(5, 7, SECOND, 300 * SECOND, 0.4);
+        let mut readings = Vec::new();
+        for _ in 0..100 {
+            readings.extend_from_slice(fleet.step().unwrap());
+        }
+        fleet.inject(3, FaultKind::DriftingSensor, severity, 30 * SECOND, None).unwrap();
+        readings.extend(all(fleet));
+        bytes(&readings)
+    };
+    assert!(run(1.0) == run(1.0));
+    assert!(run(1.0) != run(0.5));
+}
+
+#[test]
+fn a_bearing_at_its_worst_shakes_beyond_the_severe_limit_wherever_a_compressor_runs() {
+    let mut fleet = fleet(20, 1, SECOND, HOUR, 0.0);
+    for machine in 1..=20 {
+        fleet.inject(machine, FaultKind::WornBearing, 1.0, 0, None).unwrap();
+    }
+    let first = fleet.machines_by_run()[0];
+    let readings = all(fleet);
+    let mut running = 0;
+    for reading in readings.iter().filter(|reading| reading.mode == Mode::Cooling) {
+        assert!(reading.value(Sensor::Vibration) > Some(0.12), "{reading:?}");
+        running += 1;
+    }
+    assert!(running > 20_000, "{running}");
+    // The machine that is named first runs long enough for an alarm with a delay.
+    let of_first = readings.iter().filter(|reading| reading.machine == first).take(60);
+    assert!(of_first.clone().all(|reading| reading.mode == Mode::Cooling), "machine {first}");
+}
+
+#[test]
+fn machines_that_do_not_cool_are_named_last() {
+    let mut fleet = fleet(30, 3, 20 * SECOND, 2 * HOUR, 0.0);
+    for _ in 0..90 {
+        fleet.step().unwrap();
+    }
+    let order = fleet.machines_by_run();
+    let modes: HashMap<u32, Mode> = fleet.step().unwrap().iter().map(|r| (r.machine, r.mode)).collect();
+    assert_eq!(order.len(), 30);
+    assert_eq!(modes[&order[0]], Mode::Cooling);
+    assert_ne!(modes[&order[29]], Mode::Cooling, "{modes:?}");
+}
+
+#[test]
+fn every_fault_at_once_leaves_a_plant_that_can_be_simulated() {
+    let mut fleet = fleet(4, 9, 10 * SECOND, 12 * HOUR, 0.0);
+    for machine in 1..=4 {
+        for kind in FaultKind::ALL {
+            fleet.inject(machine, kind, 1.0, 0, None).unwrap();
+        }
+    }
+    for reading in all(fleet) {
+        for sensor in Sensor::ALL {
+            let value = reading.value(sensor).unwrap_or_default();
+            assert!((-100.0..300.0).contains(&value), "{sensor:?}: {reading:?}");
+        }
+    }
+}
+
+#[test]
+fn impossible_faults_are_refused() {
+    let mut fleet = fleet(3, 1, SECOND, 2 * SECOND, 0.0);
+    let kind = FaultKind::SlowLeak;
+    let missing = |machine| Err(InjectError::Machine { machine, machines: 3 });
+    assert_eq!(fleet.inject(0, kind, 1.0, 0, None), missing(0));
+    assert_eq!(fleet.inject(4, kind, 1.0, 0, None), missing(4));
+    assert_eq!(fleet.inject(1, kind, 1.5, 0, None), Err(InjectError::Severity(1.5)));
+    assert!(matches!(fleet.inject(1, kind, f64::NAN, 0, None), Err(InjectError::Severity(_))));
+    assert_eq!(fleet.inject(1, kind, 1.0, -1, None), Err(InjectError::Growth));
+    assert_eq!(fleet.inject(1, kind, 1.0, 0, Some(0)), Err(InjectError::Duration));
+    assert!(fleet.faults().is_empty());
+}
+
+#[test]
+fn names_of_faults_are_read_back() {
+    for kind in FaultKind::ALL {
+        assert_eq!(FaultKind::parse(kind.name()), Some(kind));
+    }
+    assert_eq!(FaultKind::parse("rust"), None);
 }
 
 #[test]

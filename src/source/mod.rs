@@ -1,6 +1,7 @@
 //! Where readings come from: Kafka, files, the simulator; decoding; dead letters.
 
 pub mod cell;
+pub mod cluster;
 pub mod dead;
 pub mod decode;
 pub mod files;

@@ -52,8 +52,15 @@ impl RawBatch {
 
     /// The messages in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = RawMessage<'_>> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).zip(&self.offsets).zip(&self.received).map(
+        self.last(self.len())
+    }
+
+    /// The last `most` messages, in the order in which they came.
+    pub fn last(&self, most: usize) -> impl Iterator<Item = RawMessage<'_>> {
+        let from = self.len().saturating_sub(most);
+        let before = from.checked_sub(1).map_or(0, |last| self.ends[last]);
+        let starts = std::iter::once(before).chain(self.ends[from..].iter().copied());
+        starts.zip(&self.ends[from..]).zip(&self.offsets[from..]).zip(&self.received[from..]).map(
             |(((start, &end), &offset), &received)| RawMessage {
                 payload: &self.bytes[start..end],
                 offset,

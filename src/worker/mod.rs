@@ -27,6 +27,7 @@ use crate::dataflow::{DataflowError, Graph};
 use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
 use crate::serve::alarm::{AlarmDesk, LiveAlarms};
 use crate::serve::live::{LiveState, PartitionStatus};
+use crate::source::cluster::observe;
 use crate::source::dead::dead_letter_schema;
 use crate::source::kafka::{Assignee, KafkaSettings, KafkaSource, KafkaSourceError};
 use crate::source::raw::RawBatch;
@@ -58,6 +59,9 @@ pub struct WorkerSettings {
     pub idle_timeout: i64,
     /// What to do with a checkpoint of other queries.
     pub on_query_change: OnQueryChange,
+    /// Topics that the same machines, in the same partitions, were read from before, the newest first. A partition
+    /// without history takes up the alarms, and nothing else, of the first of them that has any.
+    pub former_topics: Vec<String>,
 }
 
 /// Why a worker stopped.
@@ -227,12 +231,24 @@ impl Worker {
     pub fn run(&self) -> Result<(), WorkerError> {
         let assignee = Arc::new(Partitions(Arc::clone(&self.shared)));
         let source = KafkaSource::connect(&self.shared.settings.kafka, assignee)?;
+        self.observe_cluster()?;
         let ended = source.run(&self.stop);
         let failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         match failure {
             Some(error) => Err(error),
             None => Ok(ended?),
         }
+    }
+}
+
+impl Worker {
+    /// Tells the live state what the cluster says of itself, as long as the worker runs.
+    fn observe_cluster(&self) -> Result<(), WorkerError> {
+        let kafka = &self.shared.settings.kafka;
+        let (topic, group) = (kafka.topic.clone(), kafka.group.clone());
+        let live = Arc::clone(&self.shared.live);
+        let tell = move |answer| live.set_cluster(&topic, &group, answer);
+        observe(kafka.clone(), Arc::clone(&self.stop), tell).map_err(|e| WorkerError::Thread(e.to_string()))
     }
 }
 
@@ -272,7 +288,7 @@ impl Assignee for Partitions {
             self.0.fail(WorkerError::Thread(format!("the thread of partition {partition} panicked")));
         }
         self.0.live.remove_partition(partition);
-        self.0.alarms.forget(partition);
+        self.0.alarms.forget(&self.0.live, partition);
         self.0.hot.forget(partition);
         tracing::info!(partition, "partition released");
     }

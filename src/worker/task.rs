@@ -60,6 +60,19 @@ pub(super) struct Task {
     heard: Instant,
 }
 
+/// A partition that begins, with the alarms of the same machines in the newest former topic that knows the partition.
+/// What that topic's last process had not committed is committed on the way.
+fn first(shared: &Shared, partition: i32) -> Result<WatchedPartition, WorkerError> {
+    let (graph, rules, max_delay) = (&shared.graph, &shared.rules, shared.settings.max_delay);
+    for topic in &shared.settings.former_topics {
+        if let Some(found) = shared.runtime.block_on(shared.archive.recover(topic, partition))? {
+            let blobs: Vec<_> = found.state.into_iter().map(|b| (b.name, b.bytes)).collect();
+            return Ok(WatchedPartition::restore(graph, rules, max_delay, &blobs, false)?);
+        }
+    }
+    Ok(WatchedPartition::new(graph, rules, max_delay)?)
+}
+
 impl Task {
     /// Takes up the partition where its newest epoch ends.
     pub(super) fn recover(
@@ -72,10 +85,7 @@ impl Task {
         let recovered = shared.runtime.block_on(recover)?;
         let decoder = Decoder::new(&settings.kafka.topic, &settings.schema, settings.max_skew);
         let (core, epoch, next_offset) = match recovered {
-            None => {
-                let core = WatchedPartition::new(&shared.graph, &shared.rules, settings.max_delay)?;
-                (core, Epoch::FIRST, None)
-            }
+            None => (first(shared.as_ref(), context.partition)?, Epoch::FIRST, None),
             Some(found) => {
                 let manifest = found.manifest;
                 let same = manifest.fingerprint == shared.graph.fingerprint();
@@ -166,6 +176,7 @@ impl Task {
             }
             self.add(DEAD_LETTERS, dead);
         }
+        self.context.shared.live.keep_messages(partition, raw);
         self.next_offset = raw.next_offset().or(self.next_offset);
         self.changed = true;
         self.tell();

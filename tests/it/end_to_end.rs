@@ -125,16 +125,20 @@ fn a_million_readings_survive_three_kills_each_exactly_once() {
     let (differing, features) = differing_features(&worker);
     // 5,000 s: windows end every 10 s from 10 s to 4,990 s.
     assert_eq!((differing, features), (0, 200 * 499));
-    let unscored = "SELECT count(*) FROM features f FULL JOIN predictions p
-        ON f.machine_id = p.machine_id AND f.window_end = p.window_end
-        WHERE f.machine_id IS NULL OR p.machine_id IS NULL";
-    assert_eq!(worker.number(unscored), 0);
-    assert!(worker.number("SELECT count(probability) FROM predictions") > features / 2);
+    for table in ["predictions", "predictions_forest"] {
+        let unscored = format!(
+            "SELECT count(*) FROM features f FULL JOIN {table} p
+             ON f.machine_id = p.machine_id AND f.window_end = p.window_end
+             WHERE f.machine_id IS NULL OR p.machine_id IS NULL"
+        );
+        assert_eq!(worker.number(&unscored), 0, "{table}");
+        assert!(worker.number(&format!("SELECT count(probability) FROM {table}")) > features / 2, "{table}");
+    }
 
     // The same queries over the archive give the same rows, to the last bit.
     let out = worker.dir.path().join("backtest");
     worker.output(&["backtest", "--input", &worker.url, "--out", &out.display().to_string()]);
-    for table in ["features", "predictions"] {
+    for table in ["features", "predictions", "predictions_forest"] {
         let both = format!(
             "WITH live AS (SELECT * EXCLUDE (date) FROM {table}),
                   past AS (SELECT * FROM again WHERE window_end <= (SELECT max(window_end) FROM live))

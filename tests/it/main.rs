@@ -9,9 +9,12 @@
 
 mod alarms;
 mod dead_letters;
+mod deploy;
+mod doctor;
 mod end_to_end;
 mod parts;
 mod parts_work;
+mod python_client;
 mod refusals;
 mod rest;
 mod serving;

@@ -36,10 +36,10 @@ const SENSORS: [&str; 12] = [
     "samples",
 ];
 
-/// 8 machines with 30 windows of 60 s every 10 s, the first ending at second 60. Machines 1 to 4 are sick:
-/// 1 from second 100 to 200, 2 twice at the same time, 3 and 4 from second 250 without end.
-fn context() -> SessionContext {
-    let (machines, windows) = (8, 30);
+/// 8 machines with 900 windows of 60 s every 10 s, the first ending at second 60. Machines 1 to 4 are sick:
+/// 1 from second 1,000 to 4,790, 2 twice in that time, 3 and 4 from second 5,000 without end.
+pub(crate) fn context() -> SessionContext {
+    let (machines, windows) = (8, 900);
     let rows = machines * windows;
     let mut rng = Pcg64::seed_from_u64(5);
     let ends: Vec<i64> = (0..rows).map(|row| 60 + 10 * (row % windows) as i64).collect();
@@ -58,8 +58,8 @@ fn context() -> SessionContext {
     let faults: Vec<(&str, ArrayRef)> = vec![
         ("machine_id", Arc::new(StringArray::from(vec!["1", "2", "2", "3", "4"]))),
         ("fault", Arc::new(StringArray::from(vec!["leak", "leak", "fan", "fan", "fan"]))),
-        ("onset", times([100, 100, 100, 250, 250].map(Some).to_vec())),
-        ("failure", times(vec![Some(200), Some(150), Some(200), None, None])),
+        ("onset", times([1_000, 1_000, 1_000, 5_000, 5_000].map(Some).to_vec())),
+        ("failure", times(vec![Some(4_790), Some(1_490), Some(4_790), None, None])),
     ];
     let context = SessionContext::new();
     context.register_batch("features", RecordBatch::try_from_iter(columns).unwrap()).unwrap();
@@ -91,12 +91,12 @@ async fn the_shipped_query_labels_windows_and_trains() {
 
     let card = model.card();
     assert_eq!((model.name(), card.data.as_str(), card.machines), ("failure", "sim", 8));
-    // Machines 1 and 2: windows that end at 100, 110, …, 200; each once, though machine 2 has two faults.
-    // Machines 3 and 4: windows that end at 250, 260, …, 350.
-    assert_eq!(card.positives, 4 * 11);
-    // The repair at 200 is inside the windows that end at 210, …, 250 and start before it.
-    assert_eq!(card.rows_without_label, 2 * 5);
-    assert_eq!(card.rows, 240 - 10);
+    // One window in five minutes. Machines 1 and 2: those that end at 1200, 1500, …, 4500; each once, though
+    // machine 2 has two faults. Machines 3 and 4: those that end at 5100, 5400, …, 9000.
+    assert_eq!(card.positives, 2 * 12 + 2 * 14);
+    // The repair at 4790 is inside the window that ends at 4800.
+    assert_eq!(card.rows_without_label, 2);
+    assert_eq!(card.rows, 8 * 30 - 2);
     let features: Vec<&str> = model.features().iter().map(|feature| feature.name.as_str()).collect();
     let wanted: Vec<&str> =
         SENSORS.into_iter().filter(|name| !["temp_difference", "samples"].contains(name)).collect();
@@ -104,7 +104,21 @@ async fn the_shipped_query_labels_windows_and_trains() {
 
     let text = summary(&model, &out);
     assert!(text.contains(model.version()) && text.contains("held out"), "{text}");
-    assert!(text.contains("left out: 10 rows without label"), "{text}");
+    assert!(text.contains("left out: 2 rows without label"), "{text}");
+}
+
+#[tokio::test]
+async fn a_forest_is_trained_with_the_options_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("failure_forest.json");
+    let query = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/training/failure.sql");
+    let mut args = args(&query, &out);
+    args.algorithm = AlgorithmKind::Forest;
+    (args.trees, args.depth, args.min_leaf, args.seed) = (11, 4, 5, 9);
+    let model = train(&context(), &args).await.unwrap();
+    assert_eq!(ModelFile::load(&out).unwrap(), model);
+    assert_eq!((model.name(), model.algorithm().name()), ("failure_forest", "forest"));
+    assert_eq!(model.card().settings, Settings::Forest { trees: 11, depth: 4, min_leaf: 5, seed: 9 });
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ fn a_small_example_worked_by_hand() {
     assert!(close(metrics.roc_auc, 0.75));
     assert!(close(metrics.pr_auc, 5.0 / 6.0));
     assert!(close(metrics.accuracy, 0.75));
+    // One of the two positives scores 0.5 or more, and nothing else does.
+    assert_eq!((metrics.recall, metrics.precision), (0.5, Some(1.0)));
     assert!(close(metrics.brier, (0.01 + 0.16 + 0.4225 + 0.04) / 4.0));
     let log_loss = -(0.9_f64.ln() + 0.6_f64.ln() + 0.35_f64.ln() + 0.8_f64.ln()) / 4.0;
     assert!(close(metrics.log_loss, log_loss));
@@ -26,12 +28,24 @@ fn equal_scores_are_chance() {
     let metrics = Metrics::measure(&[0.3; 4], &[true, false, false, false]).unwrap();
     assert!(close(metrics.roc_auc, 0.5));
     assert!(close(metrics.pr_auc, 0.25));
+    assert_eq!((metrics.recall, metrics.precision), (0.0, None));
+    // One half is on the side of the positives.
+    let metrics = Metrics::measure(&[0.5; 4], &[true, false, false, false]).unwrap();
+    assert_eq!((metrics.recall, metrics.precision, metrics.accuracy), (1.0, Some(0.25), 0.25));
 }
 
 #[test]
 fn perfect_scores_are_perfect() {
     let metrics = Metrics::measure(&[1.0, 0.0, 1.0], &[true, false, true]).unwrap();
-    let wanted = Metrics { log_loss: 0.0, brier: 0.0, roc_auc: 1.0, pr_auc: 1.0, accuracy: 1.0 };
+    let wanted = Metrics {
+        log_loss: 0.0,
+        brier: 0.0,
+        roc_auc: 1.0,
+        pr_auc: 1.0,
+        accuracy: 1.0,
+        recall: 1.0,
+        precision: Some(1.0),
+    };
     assert_eq!(metrics, wanted);
 }
 

@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
 use super::*;
+use crate::model::file::Tree;
 use crate::model::fixture;
 
 /// Parameters of one feature: mean, scale, coefficient.
@@ -86,6 +90,100 @@ proptest! {
         }
         prop_assert_eq!(bits(&score(&model, &arrays)), pieces);
     }
+}
+
+/// A tree grown at random over `features` features, with thresholds that some cells meet exactly.
+fn random_tree(rng: &mut Pcg64, features: u16) -> Tree {
+    let mut tree = Tree::default();
+    let mut open = 1;
+    while tree.len() < open {
+        tree.feature.push(rng.random_range(0..features));
+        tree.threshold.push((f32::from(rng.random::<i8>()) / 4.0).round());
+        for side in [&mut tree.low, &mut tree.high] {
+            side.push(match rng.random_range(0..10) {
+                0..4 if open < 60 => {
+                    open += 1;
+                    open as i32 - 1
+                }
+                0..7 => Tree::AGAINST,
+                _ => Tree::FOR,
+            });
+        }
+    }
+    tree
+}
+
+/// A forest, its trees and the columns of some rows for it: more rows than a block has.
+fn forest_case() -> impl Strategy<Value = (Vec<Tree>, Vec<Vec<Option<f64>>>)> {
+    (any::<u64>(), 1_u16..5, 0_usize..4, 0_usize..300).prop_flat_map(|(seed, features, pairs, rows)| {
+        let mut rng = Pcg64::seed_from_u64(seed);
+        let trees: Vec<Tree> = (0..2 * pairs + 1).map(|_| random_tree(&mut rng, features)).collect();
+        let value = prop_oneof![cell(), (-30_i32..30).prop_map(|value| Some(f64::from(value)))];
+        let columns = prop::collection::vec(prop::collection::vec(value, rows), usize::from(features));
+        (Just(trees), columns)
+    })
+}
+
+fn compile_forest(trees: &[Tree], features: usize) -> CompiledModel {
+    let names: Vec<String> = (0..features).map(|at| format!("x{at}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    CompiledModel::new(&fixture::forest("f", &names, trees.to_vec()))
+}
+
+/// One row through the trees of the file, question by question.
+fn walk(trees: &[Tree], row: &[Option<f64>]) -> Option<f64> {
+    let row: Option<Vec<f64>> = row.iter().map(|value| value.filter(|value| value.is_finite())).collect();
+    let row = row?;
+    let votes_for = |tree: &&Tree| {
+        let mut at = 0;
+        loop {
+            let above = row[usize::from(tree.feature[at])] as f32 > tree.threshold[at];
+            match if above { tree.high[at] } else { tree.low[at] } {
+                Tree::FOR => return true,
+                Tree::AGAINST => return false,
+                next => at = next as usize,
+            }
+        }
+    };
+    Some(trees.iter().filter(votes_for).count() as f64 / trees.len() as f64)
+}
+
+proptest! {
+    #[test]
+    fn a_forest_scores_as_its_trees_are_walked((trees, columns) in forest_case()) {
+        let model = compile_forest(&trees, columns.len());
+        let arrays: Vec<Float64Array> = columns.iter().cloned().map(Float64Array::from).collect();
+        let scores = score(&model, &arrays);
+        for (row, got) in scores.iter().enumerate() {
+            let values: Vec<_> = columns.iter().map(|column| column[row]).collect();
+            prop_assert_eq!(got, walk(&trees, &values), "row {} {:?}", row, values);
+        }
+    }
+
+    #[test]
+    fn a_forest_gives_the_same_bits_in_batches_of_any_size((trees, columns) in forest_case(), size in 1_usize..200) {
+        let model = compile_forest(&trees, columns.len());
+        let arrays: Vec<Float64Array> = columns.into_iter().map(Float64Array::from).collect();
+        let rows = arrays[0].len();
+        let mut pieces = Vec::new();
+        for start in (0..rows).step_by(size) {
+            let length = size.min(rows - start);
+            let slices: Vec<_> = arrays.iter().map(|array| array.slice(start, length)).collect();
+            pieces.extend(bits(&score(&model, &slices)));
+        }
+        prop_assert_eq!(bits(&score(&model, &arrays)), pieces);
+    }
+}
+
+#[test]
+fn a_forest_counts_votes() {
+    let model = CompiledModel::new(&fixture::failure_forest());
+    let superheat = vec![Some(12.0), Some(11.5), Some(9.0), Some(8.0), None, Some(f64::NAN), Some(1e300)];
+    let vibration = vec![Some(0.03), Some(0.03), Some(0.01), Some(0.02), Some(0.01), Some(0.01), Some(0.01)];
+    let scores = score(&model, &[superheat.into(), vibration.into()]);
+    // For: the first two trees; the second; the last two; none. A value beyond single precision says nothing.
+    let wanted = [Some(2.0 / 3.0), Some(1.0 / 3.0), Some(2.0 / 3.0), Some(0.0), None, None, None];
+    assert_eq!(scores.iter().collect::<Vec<_>>(), wanted);
 }
 
 #[test]

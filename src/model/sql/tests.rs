@@ -8,10 +8,11 @@ use crate::model::fixture;
 const SUPERHEAT: [Option<f64>; 5] = [Some(4.0), Some(8.0), Some(13.0), None, Some(9.0)];
 const VIBRATION: [Option<f64>; 5] = [Some(0.01), Some(0.02), Some(0.03), Some(0.02), Some(0.021)];
 
-/// A session with the models `failure` and `leak`, and the tables `features`, `other` and `mixed`.
+/// A session with the models `failure`, `failure_forest` and `leak`, and the tables `features`, `other` and `mixed`.
 fn session() -> SessionContext {
     let mut registry = Registry::default();
     registry.insert(fixture::failure());
+    registry.insert(fixture::failure_forest());
     registry.insert(fixture::model("leak", 0.5, &[("superheat_avg", 8.0, 2.0, 1.0)]));
     let builder = SessionStateBuilder::new().with_default_features();
     let context = SessionContext::new_with_state(register(builder, Arc::new(registry)).build());
@@ -82,6 +83,36 @@ async fn score_is_bound_to_the_columns_of_its_input() {
     assert_eq!(numbers(sql, "p").await, wanted());
     // The row without superheat has no score, and only that row.
     assert_eq!(wanted().iter().map(Option::is_none).collect::<Vec<_>>(), [false, false, false, true, false]);
+}
+
+#[tokio::test]
+async fn a_forest_scores_beside_a_regression() {
+    let sql = "SELECT score('failure_forest') AS f, score('failure') AS p FROM features ORDER BY machine_id";
+    // By hand, from the three trees of the fixture: superheat 4, 8, 13, NULL, 9.
+    let votes = [Some(1.0 / 3.0), Some(0.0), Some(2.0 / 3.0), None, Some(1.0 / 3.0)];
+    assert_eq!(numbers(sql, "f").await, votes);
+    assert_eq!(numbers(sql, "p").await, wanted());
+}
+
+/// The shipped queries, over features that have the columns of a window too.
+#[tokio::test]
+async fn the_class_follows_the_probability() {
+    for (file, model) in [("predictions", "failure"), ("predictions_forest", "failure_forest")] {
+        let path = format!("{}/queries/{file}.sql", env!("CARGO_MANIFEST_DIR"));
+        let query = std::fs::read_to_string(path).unwrap();
+        let query = query.replace("FROM features", "FROM windows");
+        let sql = format!(
+            "WITH windows AS (SELECT *, 0 AS window_start, 0 AS window_end, 0 AS window_time FROM features)
+             SELECT machine_id, probability, predicted_class, model FROM ({query}) AS p ORDER BY machine_id"
+        );
+        let rows = rows(&sql).await;
+        let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().clone();
+        let classes: Vec<Option<&str>> =
+            vec![Some("normal"), Some("normal"), Some("failure"), None, Some("normal")];
+        assert_eq!(text("predicted_class").iter().collect::<Vec<_>>(), classes, "{file}");
+        assert!(text("model").iter().all(|name| name == Some(model)));
+        assert_eq!(rows.column_by_name("probability").unwrap().null_count(), 1);
+    }
 }
 
 #[tokio::test]
@@ -196,7 +227,7 @@ async fn an_input_without_the_features_is_an_error_that_lists_them() {
 
 #[tokio::test]
 async fn an_unknown_model_is_an_error_that_lists_the_known() {
-    let wanted = "unknown model `filure`; known: failure, leak";
+    let wanted = "unknown model `filure`; known: failure, failure_forest, leak";
     for call in ["score('filure')", "model_version('filure')"] {
         let (error, hint) = bind_error(&format!("SELECT {call} FROM features")).await;
         assert_eq!(error, wanted);

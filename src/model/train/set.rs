@@ -166,7 +166,7 @@ fn compare(a: &[f64], b: &[f64]) -> Ordering {
     pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-fn position(schema: &SchemaRef, column: &str) -> Result<usize, TrainError> {
+pub(super) fn position(schema: &SchemaRef, column: &str) -> Result<usize, TrainError> {
     schema.index_of(column).map_err(|_| TrainError::MissingColumn {
         column: column.to_owned(),
         columns: schema.fields().iter().map(|field| field.name().clone()).collect(),

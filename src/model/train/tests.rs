@@ -6,7 +6,10 @@ use arrow::compute::concat_batches;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
+use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
+
 use super::*;
+use crate::model::Algorithm;
 
 /// Log-odds of a made-up row: the truth the training should find again.
 fn true_log_odds(superheat: f64, vibration: f64) -> f64 {
@@ -19,13 +22,15 @@ fn options() -> TrainOptions {
         label: "failure".into(),
         query: "SELECT * FROM made_up".into(),
         data: "made up".into(),
-        algorithm: AlgorithmKind::Logistic,
-        alpha: 1.0,
+        settings: Settings::Logistic { alpha: 1.0 },
     }
 }
 
+/// A small forest.
+const FOREST: Settings = Settings::Forest { trees: 21, depth: 5, min_leaf: 4, seed: 3 };
+
 /// Rows of `machines` machines, one batch for each, drawn from [`true_log_odds`].
-fn data(machines: usize, rows: usize) -> Vec<RecordBatch> {
+pub(super) fn data(machines: usize, rows: usize) -> Vec<RecordBatch> {
     let mut rng = Pcg64::seed_from_u64(7);
     (0..machines)
         .map(|machine| {
@@ -85,11 +90,12 @@ fn training_finds_the_truth_behind_noisy_labels() {
     let names: Vec<&str> = model.features().iter().map(|feature| feature.name.as_str()).collect();
     assert_eq!(names, ["superheat_avg", "vibration_avg"]);
 
-    let Algorithm::Logistic { intercept, coefficients } = model.algorithm();
-    let slope = |at: usize| coefficients[at] / model.features()[at].scale;
+    let Algorithm::Logistic { intercept, coefficients } = model.algorithm() else { unreachable!() };
+    let scalings: Vec<_> = model.features().iter().map(|feature| feature.scaling.unwrap()).collect();
+    let slope = |at: usize| coefficients[at] / scalings[at].scale;
     assert!((slope(0) - 0.8).abs() < 0.05, "{}", slope(0));
     assert!((slope(1) - 90.0).abs() < 5.0, "{}", slope(1));
-    let at_means = true_log_odds(model.features()[0].mean, model.features()[1].mean);
+    let at_means = true_log_odds(scalings[0].mean, scalings[1].mean);
     assert!((intercept - at_means).abs() < 0.1, "{intercept}");
 
     let card = model.card();
@@ -112,11 +118,12 @@ fn scores_agree_with_the_library_that_trained() {
     let set = TrainingSet::read(&batches, "failure").unwrap();
     let split = Split::by_machine(&set, "failure").unwrap();
     let y: Vec<u32> = split.training.iter().map(|&row| u32::from(set.labels[row])).collect();
-    let x = standardised(&set, &split.training, model.features()).unwrap();
+    let scalings: Vec<_> = model.features().iter().map(|feature| feature.scaling.unwrap()).collect();
+    let x = logistic::standardised(&set, &split.training, &scalings).unwrap();
     let parameters = LogisticRegressionParameters::default().with_alpha(1.0);
     let library = LogisticRegression::fit(&x, &y, parameters).unwrap();
     let all: Vec<usize> = (0..set.labels.len()).collect();
-    let classes = library.predict(&standardised(&set, &all, model.features()).unwrap()).unwrap();
+    let classes = library.predict(&logistic::standardised(&set, &all, &scalings).unwrap()).unwrap();
 
     let columns: Vec<Float64Array> = set.columns.iter().cloned().map(Float64Array::from).collect();
     let scores = CompiledModel::new(&model).score(&columns.iter().collect::<Vec<_>>()).unwrap();
@@ -126,11 +133,17 @@ fn scores_agree_with_the_library_that_trained() {
 }
 
 #[test]
+fn a_forest_finds_the_truth_too() {
+    let model = train(&data(40, 200), &TrainOptions { settings: FOREST, ..options() }).unwrap();
+    let card = model.card();
+    assert_eq!(card.settings, FOREST);
+    assert!(model.features().iter().all(|feature| feature.scaling.is_none()));
+    assert!(card.held_out.metrics.roc_auc > 0.85, "{:?}", card.held_out);
+}
+
+#[test]
 fn training_again_gives_the_same_bytes_whatever_the_order_of_rows() {
     let batches = data(10, 60);
-    let first = train(&batches, &options()).unwrap().to_json().unwrap();
-    assert_eq!(train(&batches, &options()).unwrap().to_json().unwrap(), first);
-
     let whole = concat_batches(&batches[0].schema(), &batches).unwrap();
     let mut order: Vec<u32> = (0..whole.num_rows() as u32).collect();
     let mut rng = Pcg64::seed_from_u64(3);
@@ -140,7 +153,12 @@ fn training_again_gives_the_same_bytes_whatever_the_order_of_rows() {
     let order = arrow::array::UInt32Array::from(order);
     let shuffled = arrow::compute::take_record_batch(&whole, &order).unwrap();
     let pieces = [shuffled.slice(0, 100), shuffled.slice(100, 500)];
-    assert_eq!(train(&pieces, &options()).unwrap().to_json().unwrap(), first);
+    for settings in [options().settings, FOREST] {
+        let options = TrainOptions { settings, ..options() };
+        let first = train(&batches, &options).unwrap().to_json().unwrap();
+        assert_eq!(train(&batches, &options).unwrap().to_json().unwrap(), first);
+        assert_eq!(train(&pieces, &options).unwrap().to_json().unwrap(), first);
+    }
 }
 
 #[test]
@@ -274,10 +292,21 @@ fn no_rows_and_no_labels_are_errors() {
 }
 
 #[test]
-fn a_negative_penalty_is_an_error() {
-    for alpha in [-1.0, f64::NAN, f64::INFINITY] {
-        let options = TrainOptions { alpha, ..options() };
-        let error = train(&[small(numbers(), alternating())], &options).unwrap_err();
-        assert!(matches!(error, TrainError::Alpha(_)));
+fn settings_that_make_no_sense_are_errors() {
+    let forest = |trees, depth, min_leaf| Settings::Forest { trees, depth, min_leaf, seed: 1 };
+    for (settings, wanted) in [
+        (Settings::Logistic { alpha: -1.0 }, "alpha -1"),
+        (Settings::Logistic { alpha: f64::NAN }, "alpha NaN"),
+        (Settings::Logistic { alpha: f64::INFINITY }, "alpha inf"),
+        (forest(0, 5, 1), "0 trees: the number must be odd"),
+        (forest(50, 5, 1), "50 trees: the number must be odd, so that no vote is a tie"),
+        (forest(1_003, 5, 1), "1003 trees"),
+        (forest(51, 0, 1), "depth 0"),
+        (forest(51, 16, 1), "depth 16: a tree asks 1 to 15 questions"),
+        (forest(51, 5, 0), "at least one row"),
+    ] {
+        let options = TrainOptions { settings, ..options() };
+        let error = train(&[small(numbers(), alternating())], &options).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
     }
 }

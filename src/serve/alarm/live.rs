@@ -60,9 +60,21 @@ impl LiveAlarms {
         self.changed.send_replace(version);
     }
 
-    /// Forgets a partition that another process owns now.
-    pub fn forget(&self, partition: i32) {
-        self.known().entries.retain(|_, entry| entry.partition != partition);
+    /// Forgets a partition that another process owns now, and tells `live` that its alarms are not known here any
+    /// more.
+    pub fn forget(&self, live: &LiveState, partition: i32) {
+        let mut known = self.known();
+        let mut machines = BTreeSet::new();
+        known.entries.retain(|(machine, _), entry| {
+            let stays = entry.partition != partition;
+            if !stays {
+                machines.insert(machine.clone());
+            }
+            stays
+        });
+        for machine in &machines {
+            live.set_open_alarms(machine, known.open_on(machine));
+        }
     }
 
     /// The partition and the machine of an episode.

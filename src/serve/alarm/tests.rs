@@ -184,14 +184,17 @@ async fn an_acknowledgement_needs_an_alarm_and_a_name() {
     }
 }
 
-#[tokio::test]
-async fn a_partition_that_is_gone_takes_its_alarms_along() {
+#[test]
+fn a_partition_that_is_gone_takes_its_alarms_along() {
     let live = crate::serve::live::LiveState::new(Duration::from_secs(60));
     let alarms = std::sync::Arc::new(super::LiveAlarms::default());
     alarms.update(&live, 0, vec![open("m1", Severity::Low)]);
     alarms.update(&live, 1, vec![open("m2", Severity::Critical)]);
     assert_eq!(alarms.find("m2/a/1"), Some((1, "m2".into())));
-    alarms.forget(1);
+    let open_on = |machine: &str| live.machine(machine).unwrap().open_alarms.len();
+    assert_eq!((open_on("m1"), open_on("m2")), (1, 1));
+    alarms.forget(&live, 1);
+    assert_eq!((open_on("m1"), open_on("m2")), (1, 0));
     assert_eq!(alarms.find("m2/a/1"), None);
     assert_eq!(alarms.open(), AlarmCounts { low: 1, ..AlarmCounts::default() });
 }

@@ -11,6 +11,9 @@
 //!                        wake-up ───────▶ watchers compare versions, at most every `min_interval`
 //! ```
 
+mod cluster;
+mod health;
+mod messages;
 mod predictions;
 mod row;
 #[cfg(test)]
@@ -25,6 +28,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use arrow::array::RecordBatch;
 use prost::Message;
 
+use self::cluster::Cluster;
+pub use self::health::AlarmCounts;
+use self::health::state_of;
+use self::messages::Messages;
+pub use self::messages::{KEPT_MESSAGES, MESSAGE_HEAD};
 pub use self::predictions::{PredictionFilter, PredictionWatcher};
 use self::row::{Newest, Row};
 pub use self::watch::Watcher;
@@ -88,19 +96,6 @@ impl From<proto::MachineFilter> for Filter {
     }
 }
 
-/// Open alarms, by the severity they have reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AlarmCounts {
-    /// Of severity LOW.
-    pub low: u64,
-    /// Of severity MEDIUM.
-    pub medium: u64,
-    /// Of severity HIGH.
-    pub high: u64,
-    /// Of severity CRITICAL.
-    pub critical: u64,
-}
-
 /// Counts of a process since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
@@ -120,6 +115,8 @@ pub struct LiveState {
     clock: Instant,
     registry: RwLock<Registry>,
     partitions: Mutex<BTreeMap<i32, PartitionStatus>>,
+    messages: Mutex<Messages>,
+    cluster: Mutex<Option<Cluster>>,
     readings: AtomicU64,
     dead_letters: AtomicU64,
     late_readings: AtomicU64,
@@ -171,6 +168,8 @@ impl LiveState {
             clock: Instant::now(),
             registry: RwLock::default(),
             partitions: Mutex::default(),
+            messages: Mutex::default(),
+            cluster: Mutex::default(),
             readings: AtomicU64::new(0),
             dead_letters: AtomicU64::new(0),
             late_readings: AtomicU64::new(0),
@@ -270,6 +269,7 @@ impl LiveState {
     /// Forgets a partition that moved to another worker.
     pub fn remove_partition(&self, partition: i32) {
         lock(&self.partitions).remove(&partition);
+        lock(&self.messages).remove(&partition);
     }
 
     /// The partitions of this process, by number.
@@ -378,7 +378,8 @@ impl LiveState {
         if self.is_stale(machine, now) {
             return MachineState::Stale;
         }
-        state_of(lock(&machine.newest).derived.values().filter_map(|row| row.probability()))
+        let streams = lock(&machine.newest);
+        state_of(streams.derived.values().filter_map(|row| row.probability()), streams.alarms)
     }
 
     /// The machine as the API gives it.
@@ -389,7 +390,7 @@ impl LiveState {
         let state = if self.is_stale(machine, now) {
             MachineState::Stale
         } else {
-            state_of(derived().filter_map(|(_, row)| row.probability()))
+            state_of(derived().filter_map(|(_, row)| row.probability()), streams.alarms)
         };
         proto::Machine {
             id: machine.id.to_string(),
@@ -402,18 +403,8 @@ impl LiveState {
                 .collect(),
             readings: streams.readings,
             last_seen: (seen != NEVER).then(|| convert::timestamp(self.started_at() + seen)),
-            open_alarms: Vec::new(),
+            open_alarms: streams.alarms.to_proto(),
         }
-    }
-}
-
-/// The state that the newest probabilities of failure of a machine that is not stale stand for: the worst.
-fn state_of(probabilities: impl Iterator<Item = f64>) -> MachineState {
-    match probabilities.reduce(f64::max) {
-        None => MachineState::Unspecified,
-        Some(worst) if worst >= CRITICAL_FROM => MachineState::Critical,
-        Some(worst) if worst >= WARNING_FROM => MachineState::Warning,
-        Some(_) => MachineState::Normal,
     }
 }
 

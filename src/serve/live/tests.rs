@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::schema::{MACHINE_ID, TIMESTAMP, WINDOW_TIME};
 use crate::serve::testing::{PATIENCE, batch};
+use crate::source::cluster::ClusterView;
+use crate::source::raw::RawBatch;
 
 fn times(values: &[i64]) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from(values.to_vec()).with_timezone("UTC"))
@@ -85,6 +87,143 @@ fn the_worst_probability_decides_the_state_from_its_limit_on() {
     assert_eq!(live.machine("2").unwrap().state(), MachineState::Stale, "no reading was ever seen");
     let counts = live.count_by_state();
     assert_eq!(counts, BTreeMap::from([(MachineState::Critical, 1), (MachineState::Stale, 1)]));
+}
+
+#[test]
+fn an_open_alarm_counts_for_the_state_as_much_as_a_prediction() {
+    let live = live();
+    live.update(READINGS, &batch(TIMESTAMP, "superheat", &[("1", 1, Some(7.0))]));
+    let state = |probability, alarms| {
+        predict(&live, "1", 1, probability);
+        live.set_open_alarms("1", alarms);
+        assert_eq!(live.count_by_state(), [(live.machine("1").unwrap().state(), 1)].into());
+        live.machine("1").unwrap().state()
+    };
+    let none = AlarmCounts::default();
+    let (low, medium) = (AlarmCounts { low: 2, ..none }, AlarmCounts { medium: 1, low: 1, ..none });
+    let (high, critical) = (AlarmCounts { high: 1, ..none }, AlarmCounts { critical: 1, ..none });
+    assert_eq!(state(None, low), MachineState::Unspecified);
+    assert_eq!(state(None, medium), MachineState::Warning);
+    assert_eq!(state(Some(0.1), low), MachineState::Normal);
+    assert_eq!(state(Some(0.1), medium), MachineState::Warning);
+    assert_eq!(state(Some(0.1), high), MachineState::Critical);
+    assert_eq!(state(Some(0.6), critical), MachineState::Critical);
+    assert_eq!(state(Some(0.9), medium), MachineState::Critical);
+    assert_eq!(state(Some(0.6), none), MachineState::Warning);
+    // Nothing is known of a silent machine, whatever alarms are open.
+    live.set_open_alarms("silent", critical);
+    assert_eq!(live.machine("silent").unwrap().state(), MachineState::Stale);
+    // The counts as the API gives them.
+    live.set_open_alarms("1", medium);
+    let counts: Vec<_> =
+        live.machine("1").unwrap().open_alarms.iter().map(|it| (it.severity(), it.alarms)).collect();
+    assert_eq!(counts, [(proto::Severity::Low, 1), (proto::Severity::Medium, 1)]);
+}
+
+#[tokio::test]
+async fn an_alarm_alone_tells_a_watcher() {
+    let live = live();
+    live.update(READINGS, &batch(TIMESTAMP, "superheat", &[("1", 1, Some(7.0))]));
+    let mut watcher = live.watch(Filter::default(), Duration::ZERO);
+    assert_eq!(watcher.next().await[0].state(), MachineState::Unspecified);
+    live.set_open_alarms("1", AlarmCounts { critical: 1, ..AlarmCounts::default() });
+    let changed = tokio::time::timeout(PATIENCE, watcher.next()).await.unwrap();
+    assert_eq!(changed[0].state(), MachineState::Critical);
+}
+
+fn messages(partition_offsets: std::ops::Range<i64>, received: impl Fn(i64) -> i64) -> RawBatch {
+    let mut batch = RawBatch::default();
+    for offset in partition_offsets {
+        batch.push(format!("message {offset}").as_bytes(), offset, received(offset));
+    }
+    batch
+}
+
+#[test]
+fn the_newest_messages_of_each_partition_are_kept() {
+    let live = live();
+    let places = |partition, most| -> Vec<(i32, i64)> {
+        live.messages(partition, most).iter().map(|it| (it.partition, it.offset)).collect()
+    };
+    assert!(places(None, 10).is_empty());
+    live.keep_messages(0, &messages(0..3, |offset| offset * 10));
+    live.keep_messages(1, &messages(7..9, |offset| offset * 2));
+    assert_eq!(places(None, 10), [(0, 2), (1, 8), (1, 7), (0, 1), (0, 0)]);
+    assert_eq!(places(Some(1), 10), [(1, 8), (1, 7)]);
+    assert_eq!(places(None, 2), [(0, 2), (1, 8)]);
+    // In batches of whatever size, the newest KEPT_MESSAGES stay.
+    live.keep_messages(0, &messages(3..40, |offset| offset * 10));
+    live.keep_messages(0, &messages(40..60, |offset| offset * 10));
+    let kept = KEPT_MESSAGES as i64;
+    assert_eq!(places(Some(0), 500), (60 - kept..60).rev().map(|at| (0, at)).collect::<Vec<_>>());
+    live.keep_messages(0, &messages(60..1000, |offset| offset * 10));
+    assert_eq!(places(Some(0), 500), (1000 - kept..1000).rev().map(|at| (0, at)).collect::<Vec<_>>());
+    let newest = &live.messages(Some(0), 1)[0];
+    assert_eq!((newest.payload.as_str(), newest.truncated), ("message 999", false));
+    assert_eq!(newest.timestamp.unwrap(), prost_types::Timestamp { seconds: 0, nanos: 9_990_000 });
+    live.remove_partition(0);
+    assert_eq!(places(None, 10), [(1, 8), (1, 7)]);
+}
+
+#[test]
+fn of_a_message_the_beginning_is_shown_as_text() {
+    let live = live();
+    let shown = |payload: &[u8]| {
+        let mut batch = RawBatch::default();
+        batch.push(payload, 0, 0);
+        live.keep_messages(0, &batch);
+        let message = live.messages(Some(0), 1).remove(0);
+        live.remove_partition(0);
+        (message.payload, message.truncated)
+    };
+    assert_eq!(shown(b""), (String::new(), false));
+    assert_eq!(shown(b"a\xffb\xc3"), ("a\u{fffd}b\u{fffd}".into(), false));
+    assert_eq!(shown(&[b'x'; MESSAGE_HEAD]), ("x".repeat(MESSAGE_HEAD), false));
+    assert_eq!(shown(&[b'x'; MESSAGE_HEAD + 1]), ("x".repeat(MESSAGE_HEAD), true));
+    // A character is not cut in two, whatever its length and wherever the cut falls.
+    for (letter, shift) in [("é", 1), ("€", 1), ("€", 2), ("😀", 1), ("😀", 2), ("😀", 3), ("😀", 0)]
+    {
+        let text = "x".repeat(shift) + &letter.repeat(MESSAGE_HEAD);
+        let (payload, truncated) = shown(text.as_bytes());
+        assert!(truncated && text.starts_with(&payload), "{letter} {shift}");
+        assert!(payload.len() > MESSAGE_HEAD - letter.len(), "{letter} {shift}");
+    }
+}
+
+#[test]
+fn large_messages_do_not_make_an_answer_too_large() {
+    let live = live();
+    for partition in 0..20 {
+        let mut batch = RawBatch::default();
+        // Each byte becomes the three of U+FFFD.
+        (0..50).for_each(|offset| batch.push(&[0xff; 5000], offset, offset));
+        live.keep_messages(partition, &batch);
+    }
+    let answer = proto::ListMessagesResponse { messages: live.messages(None, 500) };
+    assert!((1 << 20..4 << 20).contains(&answer.encoded_len()), "{}", answer.encoded_len());
+}
+
+#[test]
+fn what_the_cluster_answered_stays_when_it_falls_silent() {
+    let live = live();
+    assert!(live.cluster().is_none());
+    live.set_cluster("readings", "coldstream", Err("no broker".into()));
+    let state = live.cluster().unwrap();
+    assert_eq!((state.topic.as_str(), state.group.as_str()), ("readings", "coldstream"));
+    assert_eq!((state.answered_at, state.error.as_str()), (None, "no broker"));
+    let view = ClusterView {
+        brokers: [(1, "one:9092".into())].into(),
+        topics: [("b".into(), 3), ("a".into(), 1)].into(),
+    };
+    live.set_cluster("readings", "coldstream", Ok(view));
+    let state = live.cluster().unwrap();
+    assert_eq!(state.brokers, [proto::Broker { id: 1, address: "one:9092".into() }]);
+    let topics: Vec<_> = state.topics.iter().map(|it| (it.name.as_str(), it.partitions)).collect();
+    assert_eq!(topics, [("a", 1), ("b", 3)]);
+    assert!(state.answered_at.is_some() && state.error.is_empty());
+    live.set_cluster("readings", "coldstream", Err("gone".into()));
+    let silent = live.cluster().unwrap();
+    assert_eq!(silent, proto::KafkaState { error: "gone".into(), ..state });
 }
 
 #[test]

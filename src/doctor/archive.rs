@@ -1,0 +1,87 @@
+//! The archive: that it can be written as the epochs need it, and what is in it.
+
+use std::path::PathBuf;
+
+use super::Finding;
+use crate::archive::{Archive, ArchiveError, EpochManifest, StoreOptions, TableInfo, local_folder};
+
+/// What was found, and what other checks compare.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) findings: Vec<Finding>,
+    /// How far the store's clock is ahead of ours, microseconds.
+    pub(super) ahead: Option<i64>,
+    /// The newest epoch of each partition of the topic, where the archive can be read.
+    pub(super) epochs: Option<Vec<EpochManifest>>,
+}
+
+/// Writes, reads, creates again and deletes one object; then reads what there is of `topic`.
+pub(super) async fn look(url: &str, options: &StoreOptions, topic: &str) -> Seen {
+    let mut seen = Seen::default();
+    // Opening makes a local folder; a question must not leave one behind.
+    let made = local_folder(url).map(|folder| missing(folder.as_path())).unwrap_or_default();
+    match Archive::open(url, options).await {
+        Ok(archive) => look_into(&archive, topic, made.is_empty(), &mut seen).await,
+        Err(error) => {
+            seen.findings.push(Finding::failure("archive", &error, error.hint()));
+            seen.findings.push(Finding::unchecked("tables", "the archive does not answer"));
+        }
+    }
+    for folder in made {
+        if let Err(error) = std::fs::remove_dir(&folder) {
+            tracing::debug!(folder = %folder.display(), %error, "the folder stays");
+        }
+    }
+    seen
+}
+
+async fn look_into(archive: &Archive, topic: &str, existed: bool, seen: &mut Seen) {
+    match archive.probe().await {
+        Ok(probe) => {
+            seen.ahead = Some(probe.clock_ahead);
+            let place =
+                if existed { "" } else { " (the folder is not there yet; `coldstream run` makes it)" };
+            let seen_here = format!(
+                "{}: written, read, created only once, deleted, in {} ms{place}",
+                archive.url(),
+                probe.took.as_millis()
+            );
+            seen.findings.push(Finding::ok("archive", seen_here));
+        }
+        Err(error) => seen.findings.push(Finding::failure("archive", &error, error.hint())),
+    }
+    seen.findings.push(match tables(archive).await {
+        Ok(tables) if tables.is_empty() => {
+            Finding::ok("tables", "none yet: `coldstream run` makes them at its first start")
+        }
+        Ok(tables) => {
+            let told: Vec<String> =
+                tables.iter().map(|table| format!("{} {}", table.name, rows(table.rows))).collect();
+            Finding::ok("tables", told.join(", "))
+        }
+        Err(error) => Finding::failure("tables", &error, error.hint()),
+    });
+    match archive.newest_epochs(topic).await {
+        Ok(epochs) => seen.epochs = Some(epochs),
+        Err(error) => seen.findings.push(Finding::failure("checkpoints", &error, error.hint())),
+    }
+}
+
+async fn tables(archive: &Archive) -> Result<Vec<TableInfo>, ArchiveError> {
+    let mut tables = Vec::new();
+    for name in archive.table_names().await? {
+        tables.push(Box::pin(archive.table_info(&name)).await?);
+    }
+    Ok(tables)
+}
+
+fn rows(rows: u64) -> String {
+    if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
+}
+
+/// `folder` and those above it that are not there, the innermost first.
+fn missing(folder: &std::path::Path) -> Vec<PathBuf> {
+    // The last ancestor of a relative path is empty: the working directory, which is there.
+    let absent = |folder: &&std::path::Path| !folder.as_os_str().is_empty() && !folder.exists();
+    folder.ancestors().take_while(absent).map(PathBuf::from).collect()
+}
