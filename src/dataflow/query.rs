@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::error::{DataflowError, one_line};
+use crate::model::sql::BindError;
 use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS};
 
 /// One file of `queries/`: one SELECT, whose stream has the file's name.
@@ -85,10 +86,12 @@ impl Query {
         let (cause, hint) =
             match text.split_once(" Did you mean ").or_else(|| text.split_once(" Valid fields are ")) {
                 Some((cause, rest)) if text.contains(" Did you mean ") => {
-                    (cause, Some(format!("did you mean {rest}")))
+                    // Behind the nearest name stand all the others.
+                    let nearest = rest.split_once(" Valid fields are ").map_or(rest, |(nearest, _)| nearest);
+                    (cause, Some(format!("did you mean {nearest}")))
                 }
                 Some((cause, rest)) => (cause, Some(format!("the columns are {rest}"))),
-                None => (text.as_str(), None),
+                None => (text.as_str(), BindError::find(error).and_then(BindError::hint)),
             };
         self.error(line, cause.trim_end_matches('.'), hint)
     }

@@ -22,6 +22,8 @@ const CHECK: &str = "messages";
 /// A live plant's newest message is not older, microseconds.
 const OLD: i64 = 300_000_000;
 
+const SEND_A_TIME: &str = "send `timestamp` as RFC 3339 (2024-01-15T10:30:00Z) or as milliseconds since 1970";
+
 /// The newest message of each partition that has one.
 #[derive(Debug, Default)]
 pub(super) struct Newest {
@@ -132,7 +134,7 @@ pub(super) fn messages(
     let first = match judge(**partition, raw) {
         Err((reason, detail)) => {
             let seen = format!("{place} is no reading: {detail}; it becomes a row of `dead_letters`");
-            Finding::failure(CHECK, seen, reason.map(cure))
+            Finding::failure(CHECK, seen, reason.map(|reason| cure(reason, &detail)))
         }
         Ok(reading) if age > OLD => {
             let cure =
@@ -145,7 +147,7 @@ pub(super) fn messages(
         let (reason, detail) = judge(**partition, raw).err()?;
         let seen =
             format!("the newest of partition {partition}, offset {}, is no reading: {detail}", raw.offset);
-        Some(Finding::warning(CHECK, seen, reason.map(cure)))
+        Some(Finding::warning(CHECK, seen, reason.map(|reason| cure(reason, &detail))))
     });
     std::iter::once(first).chain(bad).collect()
 }
@@ -181,16 +183,17 @@ fn reading(readings: &RecordBatch) -> String {
 }
 
 /// What the sender has to change.
-fn cure(reason: Reason) -> String {
+fn cure(reason: Reason, detail: &str) -> String {
+    // A time that is a JSON object, as MongoDB exports it, is a wrong type to the decoder.
+    let no_time = detail.contains("expected a time");
     let cure = match reason {
+        Reason::WrongType if no_time => SEND_A_TIME,
         Reason::Empty => "a message's value is the reading; the key alone is not enough",
         Reason::InvalidUtf8 | Reason::NotJson | Reason::NotAnObject => {
             "send one JSON object a message, as UTF-8: {\"timestamp\":\"2024-01-15T10:30:00Z\",\"machine_id\":1,…}; \
              files of other forms go through `coldstream ingest --map`"
         }
-        Reason::NoTimestamp | Reason::BadTimestamp => {
-            "send `timestamp` as RFC 3339 (2024-01-15T10:30:00Z) or as milliseconds since 1970"
-        }
+        Reason::NoTimestamp | Reason::BadTimestamp => SEND_A_TIME,
         Reason::NoMachineId => "send `machine_id`, a number or a text",
         Reason::WrongType => "send numbers as numbers; a sensor of its own is declared under [[columns]]",
         Reason::FutureTimestamp => {

@@ -99,6 +99,9 @@ fn a_message_that_is_no_reading_comes_with_its_cure() {
     assert_eq!(found[0].level, Level::Failure);
     assert!(found[0].cure.as_ref().unwrap().contains("without a zone is read as UTC"), "{found:?}");
 
+    let found = judged(r#"{"timestamp":{"$date":"2024-01-15T10:30:00Z"},"machine_id":7}"#, None);
+    assert!(found[0].cure.as_ref().unwrap().contains("send `timestamp` as RFC 3339"), "{found:?}");
+
     let found = judged(good, Some("pressure=12"));
     assert_eq!(found.iter().map(|finding| finding.level).collect::<Vec<_>>(), [Level::Ok, Level::Warning]);
     assert!(found[1].cure.as_ref().unwrap().contains("one JSON object"), "{found:?}");

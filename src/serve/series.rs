@@ -16,6 +16,7 @@ use super::error::{invalid, of_field, with_hint};
 use super::proto;
 use super::request;
 use super::sql::{SqlEngine, SqlError, SqlErrorKind};
+use super::statement::{identifier, instant, quote};
 use crate::archive::DATE;
 use crate::schema::{MACHINE_ID, TIMESTAMP, WINDOW_TIME};
 
@@ -118,7 +119,7 @@ impl<'a> Course<'a> {
             table: name,
             time: identifier(time),
             dated: schema.index_of(DATE).is_ok(),
-            machine: format!("'{}'", machine.replace('\'', "''")),
+            machine: quote(machine),
             values,
         })
     }
@@ -308,15 +309,6 @@ fn typed(column: &ArrayRef, kind: &DataType) -> Result<ArrayRef, SqlError> {
 fn named(values: &[String]) -> String {
     let named = values.iter().enumerate().map(|(at, value)| format!("{value} AS v{at}"));
     named.collect::<Vec<_>>().join(", ")
-}
-
-/// A name as SQL takes it, whatever is in it.
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn instant(micros: i64) -> String {
-    format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
 fn micros(time: &str) -> String {

@@ -106,3 +106,6 @@ pub fn observe(
     };
     thread::Builder::new().name("kafka-cluster".into()).spawn(observed).map(drop)
 }
+
+#[cfg(test)]
+mod tests;

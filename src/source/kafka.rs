@@ -146,8 +146,13 @@ impl ClientContext for Group {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // librdkafka reconnects by itself for ever; this is for the log.
-        tracing::warn!(target: "kafka", "{error}: {reason}");
+        // librdkafka reconnects by itself for ever; this is for the log. That all brokers are down it says a hundred
+        // times over, and never why: the error before it does.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            tracing::debug!(target: "kafka", "{error}: {reason}");
+        } else {
+            tracing::warn!(target: "kafka", "{error}: {reason}");
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use futures::TryStreamExt;
+use object_store::ObjectStore;
 use serde_json::Value;
 
 use crate::parts::kafka::{Kafka, Message};
@@ -124,11 +126,11 @@ fn a_whole_system_is_well_before_while_and_after_it_runs() {
     assert!(text.lines().last().unwrap().starts_with("14 ok, 0 warnings, 0 failures, in "), "{text}");
 
     // The probe is gone from the store.
-    let listed = futures::executor::block_on(async {
-        use futures::TryStreamExt;
-        use object_store::ObjectStore;
-        s3.client().list(Some(&worker.topic.as_str().into())).try_collect::<Vec<_>>().await.unwrap()
-    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let prefix = worker.topic.as_str().into();
+    let client = s3.client();
+    let listed = client.list(Some(&prefix)).try_collect::<Vec<_>>();
+    let listed = runtime.block_on(listed).unwrap();
     assert!(listed.len() > 4 && listed.iter().all(|object| !object.location.as_ref().contains("_doctor")));
 }
 
@@ -164,6 +166,8 @@ fn each_fault_is_told_and_hides_no_other() {
     let unknown_model = faults.iter().filter(|seen| seen.contains("unknown model `nosuch`")).count();
     let unknown_column = faults.iter().filter(|seen| seen.contains("temp_evaporater")).count();
     assert_eq!((unknown_model, unknown_column), (1, 1), "{faults:#?}");
+    let cures = report.whole["checks"].to_string();
+    assert!(cures.contains("make it with `coldstream train`") && cures.contains("did you mean"), "{cures}");
     report.expect("alarms", "warning", "nothing is watched", "classic");
     drop(taken);
 }

@@ -100,6 +100,6 @@ fn the_demo_answers_as_json_what_its_document_says() {
     assert_eq!(all["machines"].as_array().unwrap().len(), 3, "{all}");
     let news = events.next().unwrap();
     assert!(!news["machines"].as_array().unwrap().is_empty(), "{news}");
-    drop(watch);
+    // With the watch still open.
     assert!(demo.terminate().success(), "{}", demo.tail());
 }

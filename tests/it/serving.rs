@@ -111,3 +111,66 @@ fn the_demo_shows_machines_scores_and_tables_within_a_minute() {
     assert!(began.elapsed() < Duration::from_secs(60), "it took {:?}", began.elapsed());
     assert!(demo.terminate().success(), "{}", demo.tail());
 }
+
+#[test]
+fn a_fault_of_the_demo_is_an_alarm_within_seconds_and_outlives_a_kill() {
+    let worker = Worker::new("unused-too", 1, Store::Folder, "");
+    let data = worker.dir.path().join("demo").display().to_string();
+    let port = worker.port.to_string();
+    let start = || {
+        let mut demo = Process::spawn(&worker.command(&["demo", "--port", &port, "--data", &data]));
+        demo.wait_for_line("coldstream query", Duration::from_secs(60));
+        demo
+    };
+    let call = |method: &str, request: &str| {
+        let text = grpcurl_output(&worker, &["-d", request, &format!("coldstream.v1.{method}")]);
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let mut demo = start();
+    wait::until("all machines", Duration::from_secs(60), || {
+        let machines = call("StatusService/ListMachines", "{}");
+        let known = machines["machines"].as_array().map_or(0, Vec::len);
+        if known == 20 { Ok(()) } else { Err(machines.to_string()) }
+    });
+    // The first machine of the list runs for a while yet.
+    let machine = call("DemoService/ListFaultKinds", "{}")["machineIds"][0].as_str().unwrap().to_owned();
+    let fault = format!(r#"{{"machine_id":"{machine}","kind":"worn_bearing"}}"#);
+    let injected = Instant::now();
+    call("DemoService/InjectFault", &fault);
+    let only = r#"{"filter":{"rules":["vibration_severe"]}}"#;
+    let alarm = || call("AlarmService/ListAlarms", only)["alarms"][0].clone();
+    wait::until("the alarm", Duration::from_secs(60), || {
+        if alarm()["machineId"] == machine.as_str() { Ok(()) } else { Err(demo.tail()) }
+    });
+    let seen = injected.elapsed();
+    assert!(seen < Duration::from_secs(15), "the alarm came after {seen:?}");
+    let request = format!(r#"{{"id":"{machine}"}}"#);
+    let state = call("StatusService/GetMachine", &request);
+    assert_eq!(state["state"], "MACHINE_STATE_CRITICAL", "{state}");
+    assert_eq!(state["openAlarms"][0]["severity"], "SEVERITY_CRITICAL", "{state}");
+    let series = format!(r#"{{"machine_id":"{machine}","table":"readings","columns":["vibration"]}}"#);
+    let series = call("HistoryService/GetSeries", &series);
+    let newest = series["series"][0]["max"].as_array().unwrap().last().unwrap().as_f64().unwrap();
+    assert!(newest > 0.12, "{series}");
+
+    // Once it is in the archive, neither a kill nor the new topic of the next run loses it.
+    let archive = format!("{data}/archive");
+    wait::until("the alarm in the archive", Duration::from_secs(30), || {
+        let sql = "SELECT count(*) AS n FROM alarms WHERE rule = 'vibration_severe'";
+        let text = worker.output(&["query", sql, "--archive", &archive, "--format", "csv"]);
+        if text == "n\n1\n" { Ok(()) } else { Err(text) }
+    });
+    let before = alarm();
+    demo.kill();
+    let mut demo = start();
+    wait::until("the alarm after the kill", Duration::from_secs(30), || {
+        let status = call("StatusService/GetSystemStatus", "{}");
+        if status["openAlarms"][0]["severity"] == "SEVERITY_CRITICAL" {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
+    });
+    assert_eq!(alarm()["episode"], before["episode"]);
+    assert!(demo.terminate().success(), "{}", demo.tail());
+}

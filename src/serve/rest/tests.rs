@@ -116,7 +116,7 @@ async fn what_is_wrong_with_a_request_is_said_with_its_field() {
         ("/api/machines?wrong=1", 400, "INVALID_ARGUMENT wrong"),
         ("/api/machines?state=broken", 400, "INVALID_ARGUMENT states"),
         ("/api/machines/7?id=8", 400, "INVALID_ARGUMENT id"),
-        ("/api/machines/7", 404, "NOT_FOUND -"),
+        ("/api/machines/7", 404, "NOT_FOUND id"),
         ("/api/machines/%ff", 400, "INVALID_ARGUMENT -"),
         ("/api/alarms?open=maybe", 400, "INVALID_ARGUMENT filter.open"),
         ("/api/alarms?filter.raised_from=yesterday", 400, "INVALID_ARGUMENT filter.raised_from"),
