@@ -43,7 +43,7 @@ export function coursesOf(answer: GetSeriesResponse): Courses {
 }
 
 /** The shortest time shown, seconds. */
-const SHORTEST = 180;
+const SHORTEST = 60;
 
 /**
  * What a chart shows of the time: the range asked for, or only as far back as anything is known, so that a plant of

@@ -29,16 +29,18 @@ export function RulesPanel() {
               <tr key={rule.name}>
                 <th scope="row">{ruleName(rule.name)}</th>
                 <td>
-                  {rule.levels.map((level) => (
-                    <SeverityBadge key={level.severity} severity={level.severity} />
-                  ))}
+                  <span class="levels">
+                    {rule.levels.map((level) => (
+                      <SeverityBadge key={level.severity} severity={level.severity} />
+                    ))}
+                  </span>
                 </td>
-                <td>
+                <td data-label={m.condition}>
                   <code>{rule.condition}</code> <span class="soft">{rule.stream}</span>
                 </td>
-                <td class="nowrap">{format.span(lasting(rule.onDelay))}</td>
-                <td>{rule.clearCondition && <code>{rule.clearCondition}</code>}</td>
-                <td>{rule.inhibitCondition && <code>{rule.inhibitCondition}</code>}</td>
+                <td class="nowrap" data-label={m.delay}>{format.span(lasting(rule.onDelay))}</td>
+                <td data-label={m.clearWhen}>{rule.clearCondition && <code>{rule.clearCondition}</code>}</td>
+                <td data-label={m.restsWhen}>{rule.inhibitCondition && <code>{rule.inhibitCondition}</code>}</td>
               </tr>
             ))}
           </tbody>

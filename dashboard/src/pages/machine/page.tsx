@@ -11,8 +11,8 @@ import { fleet, followMachine, interval } from "../../store/fleet.ts";
 import { status } from "../../store/status.ts";
 import { Draw } from "../../ui/icons.tsx";
 import { Ago, Empty, Fact, Link, Risk, StateBadge } from "../../ui/parts.tsx";
+import { modelLabel } from "../../ui/model.ts";
 import { modeOf } from "../../ui/reading.tsx";
-import { modelOf } from "../overview/recent.tsx";
 import { MachineAlarmsPanel } from "./alarms.tsx";
 import { DemoPanel } from "./demo.tsx";
 import { IndicatorsPanel } from "./indicators.tsx";
@@ -77,7 +77,7 @@ function MachineFacts({ machine }: { machine: Machine }) {
       </Fact>
       {mode !== undefined && <Fact label={m.common.mode}>{modeName(mode)}</Fact>}
       {machine.predictions.map((p) => (
-        <Fact key={p.stream} label={`${m.overview.risk} · ${p.model || modelOf(p.stream)}`}>
+        <Fact key={p.stream} label={`${m.overview.risk} · ${modelLabel(p.stream).short}`}>
           <Risk probability={p.probability} />
         </Fact>
       ))}

@@ -3,7 +3,6 @@
 import { signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 
-import type { Prediction } from "../../gen/coldstream/v1/common_pb.ts";
 import type { Machine } from "../../gen/coldstream/v1/status_pb.ts";
 import * as format from "../../format.ts";
 import { messages } from "../../i18n/index.ts";
@@ -11,6 +10,7 @@ import type { LivePoint } from "../../lib/series.ts";
 import { HOUR, millis } from "../../lib/time.ts";
 import { Chart, type Curve } from "../../ui/chart.tsx";
 import { Choices, Empty, Link, Panel } from "../../ui/parts.tsx";
+import { modelLabel } from "../../ui/model.ts";
 import { useSeries } from "../../ui/use-series.ts";
 import { rangeOptions } from "./trends.tsx";
 
@@ -33,7 +33,7 @@ export function MachinePredictionsPanel({ id, machine }: { id: string; machine: 
       {predictions.length === 0 && <Empty>{m.overview.noPredictions}</Empty>}
       <div class="charts">
         {predictions.map((prediction, i) => (
-          <ProbabilityChart key={prediction.stream} machine={id} prediction={prediction} range={range.value} palette={i} />
+          <ProbabilityChart key={prediction.stream} machine={id} stream={prediction.stream} range={range.value} palette={i} />
         ))}
       </div>
     </Panel>
@@ -54,15 +54,14 @@ function livePrediction(machine: Machine, stream: string): LivePoint | undefined
   return { time: end / 1_000, values: probability === undefined ? {} : { probability } };
 }
 
-export function ProbabilityChart({ machine, prediction, range, palette, height = 150 }: {
+export function ProbabilityChart({ machine, stream, range, palette, height = 150 }: {
   machine: string;
-  prediction: Pick<Prediction, "stream" | "model">;
+  stream: string;
   range: number;
   palette: number;
   height?: number;
 }) {
   const m = messages.value;
-  const { stream } = prediction;
   const series = useSeries({
     machine,
     table: stream,
@@ -71,7 +70,7 @@ export function ProbabilityChart({ machine, prediction, range, palette, height =
     gap: 120,
     live: (known) => livePrediction(known, stream),
   });
-  const label = prediction.model || stream;
+  const label = modelLabel(stream).long;
   const { courses, span } = series;
   const curves = useMemo<Curve[]>(() => {
     const course = courses.columns.get("probability");

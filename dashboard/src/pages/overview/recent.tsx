@@ -12,6 +12,7 @@ import { episodes, openAlarms } from "../../store/alarms.ts";
 import { fleet, predictionStreams } from "../../store/fleet.ts";
 import { AlarmLines } from "../../ui/alarm-list.tsx";
 import { SeverityShape } from "../../ui/icons.tsx";
+import { modelLabel } from "../../ui/model.ts";
 import { Ago, Empty, Link, Panel, Risk, severityKey, severityText } from "../../ui/parts.tsx";
 
 const SHOWN = 12;
@@ -80,15 +81,6 @@ function risks(): MachineRisk[] {
   return all.sort((a, b) => b.worst - a.worst || byId(a.id, b.id));
 }
 
-/** The name of the model that a stream's rows carry, which says more than the stream's. */
-export function modelOf(stream: string): string {
-  for (const machine of fleet.value.values()) {
-    const found = machine.predictions.find((p) => p.stream === stream && p.model);
-    if (found) return found.model;
-  }
-  return stream;
-}
-
 export function PredictionsPanel() {
   const m = messages.value;
   const streams = predictionStreams.value;
@@ -101,13 +93,13 @@ export function PredictionsPanel() {
     >
       {list.length ? (
         <div class="scroll" tabIndex={0} role="group" aria-label={m.overview.recentPredictions}>
-          <table class="table compact">
+          <table class="table compact recent-risks">
             <thead>
               <tr>
                 <th scope="col">{m.common.machine}</th>
                 {streams.map((stream) => (
-                  <th scope="col" key={stream} title={stream}>
-                    {modelOf(stream)}
+                  <th scope="col" key={stream} title={modelLabel(stream).long}>
+                    {modelLabel(stream).short}
                   </th>
                 ))}
                 <th scope="col" class="num">

@@ -10,8 +10,8 @@ import { spanOf, type Point } from "../../lib/series.ts";
 import { cells, fleetCourse } from "../../lib/sql.ts";
 import { now } from "../../store/clock.ts";
 import { Chart, type Curve } from "../../ui/chart.tsx";
+import { modelLabel } from "../../ui/model.ts";
 import { Pending } from "../../ui/parts.tsx";
-import { modelOf } from "../overview/recent.tsx";
 import { thresholds } from "../machine/predictions.tsx";
 
 interface Course {
@@ -61,7 +61,7 @@ export function FleetChart({ stream, range, palette }: { stream: string; range: 
       sync="probability"
       write={format.percent}
         writeAxis={format.percent}
-      label={`${m.overTime}: ${modelOf(stream)}`}
+      label={`${m.overTime}: ${modelLabel(stream).long}`}
     />
   );
 }

@@ -13,10 +13,10 @@ import { DAY, HOUR, MINUTE, timestamp } from "../../lib/time.ts";
 import { search, setSearch } from "../../router.ts";
 import { now } from "../../store/clock.ts";
 import { fleet, predictionStreams } from "../../store/fleet.ts";
+import { modelLabel } from "../../ui/model.ts";
 import { Button, Choices, Empty, Panel, Pending, Select } from "../../ui/parts.tsx";
 import { MachineField } from "../alarms/filters.tsx";
 import { ProbabilityChart } from "../machine/predictions.tsx";
-import { modelOf } from "../overview/recent.tsx";
 import { FleetChart } from "./fleet-chart.tsx";
 import { PredictionTable } from "./table.tsx";
 
@@ -105,10 +105,10 @@ export function PredictionsPage() {
           {streams.map((stream, i) => (
             <section key={stream} data-stream={stream}>
               <h3>
-                {modelOf(stream)} <span class="soft">{stream}</span>
+                {modelLabel(stream).long} <span class="soft">{stream}</span>
               </h3>
               {wish.machine && fleet.value.has(wish.machine) ? (
-                <ProbabilityChart machine={wish.machine} prediction={{ stream, model: modelOf(stream) }} range={wish.range} palette={i} height={220} />
+                <ProbabilityChart machine={wish.machine} stream={stream} range={wish.range} palette={i} height={220} />
               ) : (
                 <FleetChart stream={stream} range={wish.range} palette={i * 2} />
               )}

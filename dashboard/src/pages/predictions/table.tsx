@@ -2,8 +2,8 @@ import * as format from "../../format.ts";
 import { messages } from "../../i18n/index.ts";
 import { disagreement, type Side } from "../../lib/side-by-side.ts";
 import { machinePath } from "../../router.ts";
+import { modelLabel } from "../../ui/model.ts";
 import { Link, Moment, Risk } from "../../ui/parts.tsx";
-import { modelOf } from "../overview/recent.tsx";
 
 /** The class in the language shown; as it came where it is unknown. */
 function className(name: string): string {
@@ -21,7 +21,7 @@ export function PredictionTable({ rows, streams }: { rows: readonly Side[]; stre
           <th scope="col">{messages.value.common.machine}</th>
           {streams.map((stream) => (
             <th scope="col" key={stream} title={stream}>
-              {modelOf(stream)}
+              {modelLabel(stream).long}
             </th>
           ))}
           {streams.length > 1 && (
