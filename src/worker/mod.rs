@@ -312,5 +312,7 @@ pub(crate) fn status(
     watermark: Option<i64>,
     epoch: u64,
 ) -> PartitionStatus {
-    PartitionStatus { partition, next_offset, high_watermark: (high >= 0).then_some(high), watermark, epoch }
+    // What Kafka last told of the end may be older than what was read since.
+    let high_watermark = (high >= 0).then_some(high.max(next_offset));
+    PartitionStatus { partition, next_offset, high_watermark, watermark, epoch }
 }

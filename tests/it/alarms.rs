@@ -56,7 +56,7 @@ fn transitions(
 }
 
 /// The streams of the predictions, and the model of each.
-const MODELS: [(&str, &str); 1] = [("predictions", "failure")];
+const MODELS: [(&str, &str); 2] = [("predictions", "failure"), ("predictions_forest", "failure_forest")];
 
 /// All transitions of the set `classic`, by plain SQL.
 fn classic() -> String {
