@@ -1,4 +1,4 @@
-//! The data path in memory, step by step and whole: JSON bytes → columns → windows → scores.
+//! The data path in memory, step by step and whole: JSON bytes → columns → windows → scores → alarms.
 //!
 //! One thread, 25 machines of one Kafka partition (200 machines over 8 partitions), one reading a second, in
 //! batches as the source makes them. Throughput is in readings. Run with `make bench`.
@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
+use coldstream::alarm::{AlarmPlan, RuleFile, StreamRows, WatchedPartition};
 use coldstream::dataflow::sql::Extensions;
 use coldstream::dataflow::{Graph, Partition, Query};
 use coldstream::history::{model_extensions, model_versions};
@@ -108,6 +109,25 @@ fn data_path(criterion: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
+    for set in ["classic", "default"] {
+        let rules = RuleFile::load(set).expect("a shipped set");
+        let extensions = model_extensions(&registry);
+        let plan = AlarmPlan::compile(&rules, &StreamRows::of(&scored), &extensions).expect("rules that fit");
+        let plan = Arc::new(plan);
+        group.bench_function(format!("json_to_alarms_{set}"), |bencher| {
+            bencher.iter_batched(
+                || WatchedPartition::new(&scored, &plan, MAX_DELAY).expect("a partition"),
+                |mut partition| {
+                    let process = |batch| {
+                        let readings = decode.decode(0, batch).expect("columns").readings;
+                        partition.process(&readings).expect("rows").alarms.episodes.len()
+                    };
+                    raw.iter().map(process).sum::<usize>()
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
     group.finish();
     score(criterion, &scored, &registry, &readings);
 }
