@@ -145,7 +145,7 @@ test("the filters of the history", async () => {
 
 const TITLES = {
   overview: { path: "/", fr: "Vue d’ensemble", en: "Overview", ready: [`${panel("machines")} tbody tr`, `${panel("recent-predictions")} tbody tr`] },
-  machine: { fr: "Machine", en: "Machine", ready: [`${panel("trends")} canvas`, `${panel("machine-predictions")} canvas`, `${panel("indicators")} [data-column=cop_carnot]`] },
+  machine: { fr: "Machine", en: "Machine", ready: [`${panel("trends")} .charts:not(.is-loading) canvas`, `${panel("demo")} form`, `${panel("machine-predictions")} canvas`, `${panel("indicators")} [data-column=cop_carnot]`] },
   alarms: { path: "/alarms", fr: "Alarmes", en: "Alarms", ready: [`${panel("alarms")} tbody tr`, `${panel("rules")} tbody tr`] },
   predictions: { path: "/predictions", fr: "Prédictions", en: "Predictions", ready: [`${panel("over-time")} canvas`, `${panel("predictions")} tbody tr`] },
   system: {
