@@ -1,4 +1,4 @@
-//! The same queries over the past: files or an archive through [`Partition::process`], into Parquet files.
+//! The same queries over the past: files or an archive through [`WatchedPartition::process`], into Parquet files.
 
 use std::collections::BTreeMap;
 use std::fs::File;

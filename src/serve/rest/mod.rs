@@ -2,11 +2,11 @@
 //!
 //! A request is turned into the method's message with the help of the descriptors of the protos, the method is called
 //! in this process like by any gRPC client, and its answer is turned into JSON. So there is one implementation of each
-//! method, and what holds for gRPC (checks, messages, codes) holds here. [`routes::TABLE`] says which method answers
+//! method, and what holds for gRPC (checks, messages, codes) holds here. `routes::TABLE` says which method answers
 //! where; the OpenAPI document at `/api/openapi.json` is made of the same table.
 //!
 //! JSON is proto3's, with the fields as the protos name them. A list or number that is empty or zero is there; a value
-//! that is not known is absent. Text that is JSON itself ([`answer::JSON_TEXTS`]) goes in as what it says.
+//! that is not known is absent. Text that is JSON itself (`answer::JSON_TEXTS`) goes in as what it says.
 
 mod answer;
 mod call;
