@@ -128,7 +128,7 @@ fn welcome(machines: u32, address: std::net::SocketAddr, folder: &Path) {
     let folder = folder.display();
     println!(
         "Coldstream demo: {machines} simulated machines, one reading a second each.\n\
-         Live status and SQL:  http://{address}  (gRPC and gRPC-Web; /metrics, /healthz, /readyz)\n\
+         The dashboard:        http://{address}  (REST under /api; gRPC, gRPC-Web and /metrics too)\n\
          The tables:           {folder}  (Delta Lake; committed every 5 s)\n\
          \n\
          Ask it in another terminal, after about half a minute:\n\
