@@ -1,5 +1,6 @@
 //! Rules against streams: every condition becomes an expression over columns.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -152,27 +153,48 @@ pub(super) struct Columns {
     pub(super) value: Option<Float64Array>,
 }
 
+/// The rows of a batch, and what is known of them already: rules share conditions, above all those under which they
+/// rest.
+pub(super) struct Evaluated<'a> {
+    batch: &'a RecordBatch,
+    known: HashMap<Arc<dyn PhysicalExpr>, ArrayRef>,
+}
+
+impl<'a> Evaluated<'a> {
+    pub(super) fn new(batch: &'a RecordBatch) -> Self {
+        Self { batch, known: HashMap::new() }
+    }
+
+    fn array(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Result<ArrayRef, DataFusionError> {
+        if let Some(known) = self.known.get(expr) {
+            return Ok(Arc::clone(known));
+        }
+        let array = expr.evaluate(self.batch)?.into_array(self.batch.num_rows())?;
+        self.known.insert(Arc::clone(expr), Arc::clone(&array));
+        Ok(array)
+    }
+}
+
 impl RulePlan {
     /// Evaluates the rule's expressions over the rows of a batch.
-    pub(super) fn evaluate(&self, batch: &RecordBatch) -> Result<Columns, AlarmError> {
-        let failed = |error: DataFusionError| AlarmError::Evaluate {
-            rule: self.name().into(),
-            message: one_line(&error),
+    pub(super) fn evaluate(&self, rows: &mut Evaluated<'_>) -> Result<Columns, AlarmError> {
+        let mut array = |expr: &Arc<dyn PhysicalExpr>| -> Result<ArrayRef, AlarmError> {
+            rows.array(expr)
+                .map_err(|error| AlarmError::Evaluate { rule: self.name().into(), message: one_line(&error) })
         };
-        let array = |expr: &Arc<dyn PhysicalExpr>| -> Result<ArrayRef, AlarmError> {
-            expr.evaluate(batch).and_then(|value| value.into_array(batch.num_rows())).map_err(failed)
+        let mut boolean =
+            |expr: &Arc<dyn PhysicalExpr>| Ok::<_, AlarmError>(array(expr)?.as_boolean().clone());
+        let when = boolean(&self.when)?;
+        let clear = boolean(&self.clear)?;
+        let inhibit = self.inhibit.as_ref().map(&mut boolean).transpose()?;
+        let worse = self.worse.iter().map(&mut boolean).collect::<Result<_, _>>()?;
+        let value = match &self.value {
+            None => None,
+            Some(expr) => {
+                Some(cast(&array(expr)?, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
+            }
         };
-        let boolean = |expr: &Arc<dyn PhysicalExpr>| Ok::<_, AlarmError>(array(expr)?.as_boolean().clone());
-        let number = |expr: &Arc<dyn PhysicalExpr>| -> Result<Float64Array, AlarmError> {
-            Ok(cast(&array(expr)?, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
-        };
-        Ok(Columns {
-            when: boolean(&self.when)?,
-            clear: boolean(&self.clear)?,
-            inhibit: self.inhibit.as_ref().map(boolean).transpose()?,
-            worse: self.worse.iter().map(boolean).collect::<Result<_, _>>()?,
-            value: self.value.as_ref().map(number).transpose()?,
-        })
+        Ok(Columns { when, clear, inhibit, worse, value })
     }
 }
 

@@ -8,7 +8,7 @@ use arrow::datatypes::TimestampMicrosecondType;
 
 use super::error::AlarmError;
 use super::life::{Episode, Life, Look, Turn};
-use super::plan::{AlarmPlan, Columns, RulePlan};
+use super::plan::{AlarmPlan, Columns, Evaluated, RulePlan};
 use super::rows::{Rows, Transition};
 use super::text::fill;
 use crate::schema::MACHINE_ID;
@@ -92,9 +92,10 @@ impl Alarms {
         let times = times.ok_or_else(|| missing(planned.stream.event_time))?;
         let ids = batch.column_by_name(MACHINE_ID).and_then(|c| c.as_string_opt::<i32>());
         let ids = ids.ok_or_else(|| missing(MACHINE_ID))?;
+        let mut evaluated = Evaluated::new(batch);
         let mut columns = Vec::with_capacity(planned.rules.len());
         for &number in &planned.rules {
-            columns.push((number, &plan.rules()[number], plan.rules()[number].evaluate(batch)?));
+            columns.push((number, &plan.rules()[number], plan.rules()[number].evaluate(&mut evaluated)?));
         }
         let mut worse = Vec::new();
         for row in 0..batch.num_rows() {
