@@ -1,14 +1,16 @@
 //! Every registered function, in every variant: the same bits however the rows come and however often the state is put away.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 
+use arrow::array::ArrayRef;
+use datafusion::common::Result;
 use proptest::prelude::*;
 
 use super::recipes::ways;
-use super::support::{Cuts, compile, fill, finish, reopen, rows, same, shown};
+use super::support::{Call, Cuts, compile, fill, finish, reopen, rows, same, shown};
 use crate::dataflow::accumulate::AggregateTable;
 use crate::dataflow::sql::{Extensions, session};
-use crate::dataflow::window::WindowPlan;
 
 /// Names of the functions of a session, without their aliases.
 pub fn registered() -> Vec<String> {
@@ -22,19 +24,14 @@ pub fn registered() -> Vec<String> {
 }
 
 /// Every call that the tests know, compiled.
-fn calls() -> &'static [(String, WindowPlan)] {
-    static CALLS: OnceLock<Vec<(String, WindowPlan)>> = OnceLock::new();
+fn calls() -> &'static [Call] {
+    static CALLS: OnceLock<Vec<Call>> = OnceLock::new();
     CALLS.get_or_init(|| {
         let variants = registered().into_iter().flat_map(|name| {
             let ways = ways(&name).unwrap_or_else(|| panic!("the tests do not know how to call {name}()"));
             ways.into_iter().flat_map(|way| way.variants())
         });
-        variants
-            .map(|call| {
-                let plan = compile(&call, &[]).unwrap_or_else(|e| panic!("{call}: {e}"));
-                (call, plan)
-            })
-            .collect()
+        variants.map(|call| compile(&call, &[]).unwrap_or_else(|e| panic!("{call}: {e}"))).collect()
     })
 }
 
@@ -57,20 +54,11 @@ proptest! {
         lengths in prop::collection::vec(1usize..120, 1..5),
     ) {
         let batch = rows(seed, count, wild);
-        for (call, plan) in calls() {
-            let run = |lengths: &[usize], reopen| {
-                let table = fill(plan, &batch, Cuts { lengths, reopen }).and_then(finish);
-                table.unwrap_or_else(|e| panic!("{call}: {e}"))
-            };
-            let whole = run(&[count], false);
-            for (lengths, reopen) in [(lengths.as_slice(), false), (lengths.as_slice(), true)] {
-                let cut = run(lengths, reopen);
-                prop_assert!(
-                    same(&whole, &cut),
-                    "{call}, reopened: {reopen}\n{}\n{}", shown(&whole), shown(&cut)
-                );
-            }
-        }
+        all(|call| {
+            let run = |lengths: &[usize], reopen| fill(call, &batch, Cuts { lengths, reopen }).and_then(finish);
+            let whole = run(&[count], false)?;
+            Ok([(whole.clone(), run(&lengths, false)?), (whole, run(&lengths, true)?)].into())
+        })?;
     }
 
     /// Panes of any size, merged in order of time; with checkpoints in the panes and between the merges.
@@ -84,22 +72,40 @@ proptest! {
     ) {
         let batch = rows(seed, count, wild);
         let panes = Cuts { lengths: &panes, reopen: false }.pieces(&batch);
-        for (call, plan) in calls() {
+        all(|call| {
             let merged = |checkpoints: bool| {
-                let mut window = AggregateTable::new(&plan.shape)?;
+                let mut window = AggregateTable::new(&call.plan.shape)?;
                 for pane in &panes {
                     let lengths = if checkpoints { lengths.as_slice() } else { &[usize::MAX] };
-                    let pane = fill(plan, pane, Cuts { lengths, reopen: checkpoints })?;
+                    let pane = fill(call, pane, Cuts { lengths, reopen: checkpoints })?;
                     window.merge(&pane.seal()?)?;
                     if checkpoints {
-                        window = reopen(plan, window)?;
+                        window = reopen(call, window)?;
                     }
                 }
                 finish(window)
             };
-            let merged = |checkpoints| merged(checkpoints).unwrap_or_else(|e| panic!("{call}: {e}"));
-            let (straight, restored) = (merged(false), merged(true));
-            prop_assert!(same(&straight, &restored), "{call}\n{}\n{}", shown(&straight), shown(&restored));
+            Ok(vec![(merged(false)?, merged(true)?)])
+        })?;
+    }
+}
+
+type Pairs = Vec<(Vec<ArrayRef>, Vec<ArrayRef>)>;
+
+/// Runs `pairs` for every call; each pair of results must be the same to the bit.
+fn all(pairs: impl Fn(&Call) -> Result<Pairs>) -> Result<(), TestCaseError> {
+    let mut failed = Vec::new();
+    for call in calls() {
+        // A panic would not say which call it was.
+        match std::panic::catch_unwind(AssertUnwindSafe(|| pairs(call))) {
+            Err(_) => failed.push(format!("{} panics", call.sql)),
+            Ok(Err(error)) => failed.push(format!("{}: {error}", call.sql)),
+            Ok(Ok(pairs)) => {
+                let different = pairs.iter().find(|(a, b)| !same(a, b));
+                failed.extend(different.map(|(a, b)| format!("{}\n{}\n{}", call.sql, shown(a), shown(b))));
+            }
         }
     }
+    prop_assert!(failed.is_empty(), "{} calls fail: {}", failed.len(), failed.join("\n"));
+    Ok(())
 }

@@ -128,7 +128,7 @@ impl Way {
             for (distinct, order, filter) in
                 [("", "", ""), ("", " ORDER BY t", FILTER), ("DISTINCT ", "", "")]
             {
-                variants.push(self.filled(distinct, order, &format!(" IGNORE NULLS{filter}")));
+                variants.push(self.filled(distinct, order, &format!("{filter} IGNORE NULLS")));
             }
         }
         variants

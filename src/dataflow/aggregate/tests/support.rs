@@ -88,11 +88,20 @@ pub fn rows(seed: u64, count: usize, wild: bool) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns).unwrap()
 }
 
+/// An aggregate call, compiled.
+pub struct Call {
+    pub sql: String,
+    pub plan: WindowPlan,
+    /// The columns that the optimizer left to the window.
+    columns: Vec<usize>,
+}
+
 /// Compiles one aggregate call over such rows, by way of SQL.
-pub fn compile(call: &str, aggregates: &[Arc<AggregateUDF>]) -> Result<WindowPlan> {
+pub fn compile(call: &str, aggregates: &[Arc<AggregateUDF>]) -> Result<Call> {
     let extensions = Extensions { aggregates: aggregates.to_vec(), ..Extensions::default() };
     let context = session(&extensions, 1);
-    let table = MemTable::try_new(rows(0, 1, false).schema(), vec![vec![]])?;
+    let schema = rows(0, 1, false).schema();
+    let table = MemTable::try_new(Arc::clone(&schema), vec![vec![]])?;
     context.register_table("rows", Arc::new(table))?;
     let state = context.state();
     let sql = format!("SELECT k, {call} AS a FROM rows GROUP BY k, tumble(t, INTERVAL '1 hour')");
@@ -103,7 +112,10 @@ pub fn compile(call: &str, aggregates: &[Arc<AggregateUDF>]) -> Result<WindowPla
         if let LogicalPlan::Extension(extension) = node
             && let Some(window) = extension.node.as_any().downcast_ref::<WindowAggregate>()
         {
-            compiled = Some(compile_window(window, state.execution_props())?);
+            let columns = window.input.schema().columns();
+            let columns = columns.iter().map(|c| schema.index_of(&c.name).unwrap()).collect();
+            let plan = compile_window(window, state.execution_props())?;
+            compiled = Some(Call { sql: call.to_string(), plan, columns });
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
@@ -111,18 +123,19 @@ pub fn compile(call: &str, aggregates: &[Arc<AggregateUDF>]) -> Result<WindowPla
 }
 
 /// The rows of a batch added to a table.
-pub fn update(table: &mut AggregateTable, plan: &WindowPlan, batch: &RecordBatch) -> Result<()> {
+pub fn update(table: &mut AggregateTable, call: &Call, batch: &RecordBatch) -> Result<()> {
+    let batch = &batch.project(&call.columns)?;
     let evaluate = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
         expr.evaluate(batch)?.into_array(batch.num_rows())
     };
-    let keys = plan.keys.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
-    let inputs = plan.inputs.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+    let keys = call.plan.keys.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+    let inputs = call.plan.inputs.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
     table.update(&keys, &inputs, batch.num_rows())
 }
 
 /// A state as it is after a checkpoint: through the bytes of a file, under the schema that the shape says.
-pub fn stored(plan: &WindowPlan, sealed: &Sealed) -> Sealed {
-    let schema = plan.shape.state_schema().unwrap();
+pub fn stored(call: &Call, sealed: &Sealed) -> Sealed {
+    let schema = call.plan.shape.state_schema().unwrap();
     let columns = sealed.keys.iter().chain(sealed.states.iter().flatten()).cloned().collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
     let mut bytes = Vec::new();
@@ -160,21 +173,21 @@ impl Cuts<'_> {
 }
 
 /// A table of all rows of a batch, which come in pieces.
-pub fn fill(plan: &WindowPlan, batch: &RecordBatch, cuts: Cuts<'_>) -> Result<AggregateTable> {
-    let mut table = AggregateTable::new(&plan.shape)?;
+pub fn fill(call: &Call, batch: &RecordBatch, cuts: Cuts<'_>) -> Result<AggregateTable> {
+    let mut table = AggregateTable::new(&call.plan.shape)?;
     for piece in cuts.pieces(batch) {
-        update(&mut table, plan, &piece)?;
+        update(&mut table, call, &piece)?;
         if cuts.reopen {
-            table = reopen(plan, table)?;
+            table = reopen(call, table)?;
         }
     }
     Ok(table)
 }
 
 /// The same table after a checkpoint.
-pub fn reopen(plan: &WindowPlan, table: AggregateTable) -> Result<AggregateTable> {
-    let sealed = stored(plan, &table.seal()?);
-    let mut table = AggregateTable::new(&plan.shape)?;
+pub fn reopen(call: &Call, table: AggregateTable) -> Result<AggregateTable> {
+    let sealed = stored(call, &table.seal()?);
+    let mut table = AggregateTable::new(&call.plan.shape)?;
     table.merge(&sealed)?;
     Ok(table)
 }
