@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Shared, WorkerError};
-use crate::archive::{Epoch, EpochManifest, MANIFEST_FORMAT, StateBlob};
+use crate::archive::{Epoch, EpochManifest, MANIFEST_FORMAT};
+use crate::dataflow::StatePart;
 
 /// How long the first epoch waits for those of the other partitions, so that they share a commit.
 const GATHER: Duration = Duration::from_millis(150);
@@ -25,7 +26,7 @@ pub(crate) struct SealedEpoch {
     pub(super) next_offset: i64,
     pub(super) watermark: Option<i64>,
     pub(super) rows: BTreeMap<String, Vec<RecordBatch>>,
-    pub(super) state: Vec<StateBlob>,
+    pub(super) state: Vec<StatePart>,
     /// Told once the epoch is in the tables.
     pub(super) stored: Vec<oneshot::Sender<()>>,
 }

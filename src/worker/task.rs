@@ -14,9 +14,9 @@ use super::committer::SealedEpoch;
 use super::orders::{Order, Waiting};
 use super::{Shared, WorkerError, status};
 use crate::alarm::{
-    Acknowledged, AlarmError, AlarmOutputs, WatchedError, WatchedOutputs, WatchedPartition, stamped,
+    Acknowledged, AlarmError, AlarmOutputs, Take, WatchedError, WatchedOutputs, WatchedPartition, stamped,
 };
-use crate::archive::{Epoch, StateBlob};
+use crate::archive::Epoch;
 use crate::config::OnQueryChange;
 use crate::dataflow::{DataflowError, Outputs};
 use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS};
@@ -63,14 +63,14 @@ pub(super) struct Task {
 /// A partition that begins, with the alarms of the same machines in the newest former topic that knows the partition.
 /// What that topic's last process had not committed is committed on the way.
 fn first(shared: &Shared, partition: i32) -> Result<WatchedPartition, WorkerError> {
-    let (graph, rules, max_delay) = (&shared.graph, &shared.rules, shared.settings.max_delay);
+    let (graph, rules, timing) = (&shared.graph, &shared.rules, shared.settings.timing);
     for topic in &shared.settings.former_topics {
         if let Some(found) = shared.runtime.block_on(shared.archive.recover(topic, partition))? {
             let blobs: Vec<_> = found.state.into_iter().map(|b| (b.name, b.bytes)).collect();
-            return Ok(WatchedPartition::restore(graph, rules, max_delay, &blobs, false)?);
+            return Ok(WatchedPartition::restore(graph, rules, timing, &blobs, Take::Alarms)?);
         }
     }
-    Ok(WatchedPartition::new(graph, rules, max_delay)?)
+    Ok(WatchedPartition::new(graph, rules, timing)?)
 }
 
 impl Task {
@@ -103,7 +103,8 @@ impl Task {
                 }
                 let blobs: Vec<_> = found.state.into_iter().map(|b| (b.name, b.bytes)).collect();
                 let (graph, rules) = (&shared.graph, &shared.rules);
-                let core = WatchedPartition::restore(graph, rules, settings.max_delay, &blobs, same)?;
+                let take = if same { Take::All } else { Take::Source };
+                let core = WatchedPartition::restore(graph, rules, settings.timing, &blobs, take)?;
                 (core, manifest.epoch.next(), Some(manifest.next_offset))
             }
         };
@@ -192,9 +193,9 @@ impl Task {
         if silent < settings.idle_timeout {
             return Ok(());
         }
-        let outputs = self.core.advance(newest.saturating_add(silent) - settings.max_delay)?;
+        let outputs = self.core.advance(newest.saturating_add(silent) - settings.timing.max_delay)?;
         // An advance that closes no window needs no epoch: it follows again from the silence.
-        self.changed |= !outputs.streams.streams.is_empty();
+        self.changed |= !outputs.streams.streams.is_empty() || !outputs.streams.revised.is_empty();
         self.add_watched(outputs)?;
         self.tell();
         Ok(())
@@ -237,6 +238,13 @@ impl Task {
 
     fn add_outputs(&mut self, outputs: Outputs) {
         let shared = Arc::clone(&self.context.shared);
+        if outputs.duplicates > 0 {
+            crate::serve::metrics::duplicates(outputs.duplicates);
+        }
+        for (position, batch) in outputs.revised {
+            // Only the tables: what is live is newer.
+            self.store(&shared.graph.streams()[position].name, batch);
+        }
         for (position, batch) in outputs.streams {
             self.add(&shared.graph.streams()[position].name, batch);
         }
@@ -261,6 +269,11 @@ impl Task {
         if ![DEAD_LETTERS, LATE_READINGS, ALARMS].contains(&table) {
             shared.live.update(table, &batch);
         }
+        self.store(table, batch);
+    }
+
+    fn store(&mut self, table: &str, batch: RecordBatch) {
+        let shared = &self.context.shared;
         shared.hot.add(table, self.context.partition, self.epoch, batch.clone());
         self.rows.entry(table.to_string()).or_default().push(batch);
     }
@@ -282,7 +295,7 @@ impl Task {
         let (true, Some(next_offset)) = (self.changed, self.next_offset) else { return Ok(()) };
         self.wait_for_store();
         let shared = &self.context.shared;
-        let blobs = self.core.encode()?;
+        let state = self.core.checkpoint()?;
         let (stored, in_flight) = oneshot::channel();
         let mut told: Vec<_> = std::mem::take(&mut self.waiting).into_iter().map(Waiting::stored).collect();
         told.push(stored);
@@ -292,7 +305,7 @@ impl Task {
             next_offset,
             watermark: self.core.streams().watermark(),
             rows: std::mem::take(&mut self.rows),
-            state: blobs.into_iter().map(|(name, bytes)| StateBlob { name, bytes }).collect(),
+            state,
             stored: told,
         };
         if shared.epochs.send(sealed).is_err() {
