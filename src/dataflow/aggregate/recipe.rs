@@ -113,6 +113,15 @@ impl Recipe {
         Ok((recipe, exprs))
     }
 
+    /// Fails where the function refuses such arguments, or where they cannot be put aside.
+    pub fn check(self: &Arc<Self>) -> Result<()> {
+        if !self.exact {
+            self.function.create_accumulator()?;
+        }
+        self.key_converter()?;
+        self.accumulator().map(|_| ())
+    }
+
     /// An empty accumulator.
     pub fn accumulator(self: &Arc<Self>) -> Result<Box<dyn GroupsAccumulator>> {
         let recipe = Arc::clone(self);

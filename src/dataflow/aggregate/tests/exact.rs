@@ -43,7 +43,7 @@ fn every_registered_function_is_tested() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// One batch, any cuts, and a checkpoint after each cut.
     #[test]
@@ -74,7 +74,7 @@ proptest! {
         let panes = Cuts { lengths: &panes, reopen: false }.pieces(&batch);
         all(|call| {
             let merged = |checkpoints: bool| {
-                let mut window = AggregateTable::new(&call.plan.shape)?;
+                let mut window = AggregateTable::new(&call.plan.grouping.shape)?;
                 for pane in &panes {
                     let lengths = if checkpoints { lengths.as_slice() } else { &[usize::MAX] };
                     let pane = fill(call, pane, Cuts { lengths, reopen: checkpoints })?;

@@ -60,7 +60,7 @@ pub fn ways(function: &str) -> Option<Vec<Way>> {
         "median" => each(&["f", "i", "d"], Same),
         "bool_and" | "bool_or" => each(&["b"], Same),
         "bit_and" | "bit_or" | "bit_xor" => each(&["i"], Same),
-        "approx_distinct" => each(&["f", "i", "s", "b", "d", "t"], Same),
+        "approx_distinct" => each(&["i", "s", "b", "d", "t"], Same),
         "array_agg" => listed(&["f", "i", "s", "b", "d", "t"], true),
         "first_value" | "last_value" => listed(&["f", "i", "s", "b", "d", "t"], true),
         "any_value" => each(&["f", "i", "s", "b", "d", "t"], Same),
@@ -99,6 +99,9 @@ pub fn ways(function: &str) -> Option<Vec<Way>> {
     })
 }
 
+/// As good as any.
+pub const FILTER: &str = " FILTER (WHERE keep)";
+
 impl Way {
     /// The call with its variable parts filled in.
     pub fn filled(&self, distinct: &str, order: &str, filter: &str) -> String {
@@ -107,7 +110,6 @@ impl Way {
 
     /// Every variant that makes sense.
     pub fn variants(&self) -> Vec<String> {
-        const FILTER: &str = " FILTER (WHERE keep)";
         let first = self.columns.split(',').next().unwrap();
         let mut variants = vec![
             self.filled("", "", ""),

@@ -15,6 +15,7 @@ use crate::dataflow::accumulate::{AggregateTable, Sealed};
 use crate::dataflow::sql::node::WindowAggregate;
 use crate::dataflow::sql::plan::compile_window;
 use crate::dataflow::sql::{Extensions, logical_plan, session};
+use crate::dataflow::stage::Stateful;
 use crate::dataflow::window::WindowPlan;
 
 /// Numbers that look random and are the same each time.
@@ -91,7 +92,7 @@ pub fn rows(seed: u64, count: usize, wild: bool) -> RecordBatch {
 /// An aggregate call, compiled.
 pub struct Call {
     pub sql: String,
-    pub plan: WindowPlan,
+    pub plan: Arc<WindowPlan>,
     /// The columns that the optimizer left to the window.
     columns: Vec<usize>,
 }
@@ -114,7 +115,7 @@ pub fn compile(call: &str, aggregates: &[Arc<AggregateUDF>]) -> Result<Call> {
         {
             let columns = window.input.schema().columns();
             let columns = columns.iter().map(|c| schema.index_of(&c.name).unwrap()).collect();
-            let plan = compile_window(window, state.execution_props())?;
+            let Stateful::Window(plan) = compile_window(window, state.execution_props())? else { panic!() };
             compiled = Some(Call { sql: call.to_string(), plan, columns });
         }
         Ok(TreeNodeRecursion::Continue)
@@ -128,14 +129,14 @@ pub fn update(table: &mut AggregateTable, call: &Call, batch: &RecordBatch) -> R
     let evaluate = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
         expr.evaluate(batch)?.into_array(batch.num_rows())
     };
-    let keys = call.plan.keys.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
-    let inputs = call.plan.inputs.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+    let keys = call.plan.grouping.keys.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+    let inputs = call.plan.grouping.inputs.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
     table.update(&keys, &inputs, batch.num_rows())
 }
 
 /// A state as it is after a checkpoint: through the bytes of a file, under the schema that the shape says.
 pub fn stored(call: &Call, sealed: &Sealed) -> Sealed {
-    let schema = call.plan.shape.state_schema().unwrap();
+    let schema = call.plan.grouping.shape.state_schema().unwrap();
     let columns = sealed.keys.iter().chain(sealed.states.iter().flatten()).cloned().collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
     let mut bytes = Vec::new();
@@ -174,7 +175,7 @@ impl Cuts<'_> {
 
 /// A table of all rows of a batch, which come in pieces.
 pub fn fill(call: &Call, batch: &RecordBatch, cuts: Cuts<'_>) -> Result<AggregateTable> {
-    let mut table = AggregateTable::new(&call.plan.shape)?;
+    let mut table = AggregateTable::new(&call.plan.grouping.shape)?;
     for piece in cuts.pieces(batch) {
         update(&mut table, call, &piece)?;
         if cuts.reopen {
@@ -187,7 +188,7 @@ pub fn fill(call: &Call, batch: &RecordBatch, cuts: Cuts<'_>) -> Result<Aggregat
 /// The same table after a checkpoint.
 pub fn reopen(call: &Call, table: AggregateTable) -> Result<AggregateTable> {
     let sealed = stored(call, &table.seal()?);
-    let mut table = AggregateTable::new(&call.plan.shape)?;
+    let mut table = AggregateTable::new(&call.plan.grouping.shape)?;
     table.merge(&sealed)?;
     Ok(table)
 }
@@ -202,6 +203,12 @@ pub fn finish(table: AggregateTable) -> Result<Vec<ArrayRef>> {
 /// Bit for bit the same columns.
 pub fn same(a: &[ArrayRef], b: &[ArrayRef]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_data() == b.to_data())
+}
+
+/// The columns of the rows with the smallest key first.
+pub fn by_key(columns: &[ArrayRef]) -> Vec<ArrayRef> {
+    let order = arrow::compute::sort_to_indices(&columns[0], None, None).unwrap();
+    arrow::compute::take_arrays(columns, &order, None).unwrap()
 }
 
 /// For messages.
