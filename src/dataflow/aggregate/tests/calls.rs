@@ -6,10 +6,11 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::MemTable;
-use datafusion::logical_expr::{Accumulator, AggregateUDF, Volatility, create_udaf};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, EmitTo, Volatility, create_udaf};
 
 use super::support::{Cuts, by_key, compile, fill, finish, rows, same};
 use crate::dataflow::accumulate::AggregateTable;
+use crate::dataflow::aggregate::float::least_or_greatest;
 use crate::dataflow::sql::{Extensions, logical_plan, session};
 
 /// What a call gives for the key 0, cut and put away on the way.
@@ -81,8 +82,34 @@ fn without_an_order_rows_count_as_they_come() {
     let list: Vec<Option<String>> = list.as_string::<i32>().iter().map(|s| s.map(String::from)).collect();
     assert_eq!(list, distinct);
     let known: Vec<String> = distinct.into_iter().flatten().collect();
-    assert_eq!(result("string_agg(DISTINCT s, ' ')", &batch).as_string::<i32>().value(0), known.join(" "));
+    assert_eq!(result("string_agg(DISTINCT s, ' ')", &batch).as_string::<i64>().value(0), known.join(" "));
     assert_eq!(integer(&result("count(DISTINCT s)", &batch)), known.len() as i64);
+    // Both zeros are one, as in GROUP BY.
+    assert_eq!(integer(&result("count(DISTINCT CASE WHEN id % 2 = 0 THEN 0.0 ELSE -0.0 END)", &batch)), 1);
+}
+
+/// NaN comes after every number, infinity is one, and the order of the rows does not matter.
+#[test]
+fn the_least_and_the_greatest_float_know_infinity_and_nan() {
+    const INF: f64 = f64::INFINITY;
+    const NAN: f64 = f64::NAN;
+    let cases: [(&[f64], f64, f64); 6] = [
+        (&[INF, NAN], INF, NAN),
+        (&[NAN, INF], INF, NAN),
+        (&[1.0, -INF, 2.0], -INF, 2.0),
+        (&[-INF], -INF, -INF),
+        (&[5.0, NAN, 3.0], 3.0, NAN),
+        (&[-NAN], NAN, NAN),
+    ];
+    for (values, least, greatest) in cases {
+        let values: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
+        for (greatest, expected) in [(false, least), (true, greatest)] {
+            let mut accumulator = least_or_greatest(values.data_type(), greatest).unwrap();
+            accumulator.update_batch(&[Arc::clone(&values)], &vec![0; values.len()], None, 1).unwrap();
+            let result = accumulator.evaluate(EmitTo::All).unwrap().as_primitive::<Float64Type>().value(0);
+            assert_eq!(result.to_bits(), expected.to_bits(), "{values:?}");
+        }
+    }
 }
 
 /// Panes are merged in order of time, so the last row of the last pane that has one is the last of all.

@@ -54,7 +54,8 @@ pub fn ways(function: &str) -> Option<Vec<Way>> {
             ways.push(call("f, s", Same));
             ways
         }
-        "min" | "max" => each(&["f", "i", "s", "b", "d", "t"], Same),
+        // Stock DataFusion takes the first one of the two zeros.
+        "min" | "max" => [each(&["i", "s", "b", "d", "t"], Same), each(&["f"], Close)].concat(),
         "sum" => [each(&["i", "d"], Same), each(&["f"], Close)].concat(),
         "avg" => [each(&["d"], Same), each(&["f", "i"], Close)].concat(),
         "median" => each(&["f", "i", "d"], Same),
@@ -79,7 +80,7 @@ pub fn ways(function: &str) -> Option<Vec<Way>> {
         | "regr_sxy" => each(&["f, g"], Close),
         "approx_median" => each(&["f", "i"], Near),
         "percentile_cont" | "approx_percentile_cont" => {
-            let against = if function == "percentile_cont" { Same } else { Near };
+            let against = if function == "percentile_cont" { Close } else { Near };
             let within = |column, p: &str, order: &str| {
                 let call = format!("{function}({{D}}{p}) WITHIN GROUP (ORDER BY {column}{order}){{F}}");
                 with(column, call, against, false)
