@@ -29,8 +29,8 @@ pub struct StoredEpoch {
     pub follows: Option<Uuid>,
     /// The data files it has for each table, relative to the table. No table without a file.
     pub files: BTreeMap<String, Vec<String>>,
-    /// The files of its state, in the chain's folder.
-    pub state: Vec<String>,
+    /// The files of its state, in the chain's folder; earlier epochs may have written them.
+    pub state: BTreeSet<String>,
 }
 
 /// What the store holds of a partition.

@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::hot::HotRows;
 use super::{Shared, WorkerError};
-use crate::archive::{Archive, ArchiveError, Epoch, EpochManifest, MANIFEST_FORMAT, StateBlob, TableSpec};
+use crate::archive::{Archive, ArchiveError, Epoch, EpochManifest, MANIFEST_FORMAT, TableSpec};
+use crate::dataflow::StatePart;
 
 /// How long the first epoch waits for those of the other partitions, so that they share a commit.
 const GATHER: Duration = Duration::from_millis(150);
@@ -27,7 +28,7 @@ pub(crate) struct SealedEpoch {
     /// Wall clock, microseconds since the epoch.
     pub(super) sealed_at: i64,
     pub(super) rows: BTreeMap<String, Vec<RecordBatch>>,
-    pub(super) state: Vec<StateBlob>,
+    pub(super) state: Vec<StatePart>,
     /// Told once the epoch is in the tables.
     pub(super) stored: Vec<oneshot::Sender<()>>,
 }

@@ -23,7 +23,7 @@ use crate::alarm::{AlarmPlan, WatchedError, alarm_schema};
 use crate::archive::{Archive, ArchiveError, TableSpec};
 use crate::config::OnQueryChange;
 use crate::dataflow::partition::late_schema;
-use crate::dataflow::{DataflowError, Graph};
+use crate::dataflow::{DataflowError, Graph, Timing};
 use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
 use crate::serve::alarm::{AlarmDesk, LiveAlarms};
 use crate::serve::live::{LiveState, PartitionStatus};
@@ -54,8 +54,8 @@ pub struct WorkerSettings {
     pub schema: ReadingSchema,
     /// How often an epoch is sealed.
     pub commit_interval: Duration,
-    /// See [`crate::config::DataflowConfig`]; microseconds.
-    pub max_delay: i64,
+    /// How the partitions treat time; see [`crate::config::DataflowConfig`].
+    pub timing: Timing,
     /// Microseconds.
     pub max_skew: i64,
     /// Microseconds.

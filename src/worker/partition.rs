@@ -13,10 +13,10 @@ use super::committer::SealedEpoch;
 use super::hot::HotRows;
 use super::{WorkerError, WorkerSettings, status};
 use crate::alarm::{
-    Acknowledged, AlarmError, AlarmOutputs, AlarmPlan, Episode, WatchedError, WatchedOutputs,
+    Acknowledged, AlarmError, AlarmOutputs, AlarmPlan, Episode, Take, WatchedError, WatchedOutputs,
     WatchedPartition, stamped,
 };
-use crate::archive::{Archive, Epoch, Recovered, StateBlob};
+use crate::archive::{Archive, Epoch, Recovered};
 use crate::config::OnQueryChange;
 use crate::dataflow::{DataflowError, Graph, Outputs};
 use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS};
@@ -102,15 +102,15 @@ impl PartitionWork {
     /// Takes up the partition from what was found of it.
     pub(super) fn begin(context: PartitionContext, found: Found, now: Now) -> Result<Self, WorkerError> {
         let settings = &context.settings;
-        let (graph, rules, max_delay) = (&context.graph, &context.rules, settings.max_delay);
+        let (graph, rules, timing) = (&context.graph, &context.rules, settings.timing);
         let blobs = |found: Recovered| -> Vec<_> {
             found.state.into_iter().map(|blob| (blob.name, blob.bytes)).collect()
         };
         let (core, epoch, next_offset) = match found {
-            Found::Nothing => (WatchedPartition::new(graph, rules, max_delay)?, Epoch::FIRST, None),
+            Found::Nothing => (WatchedPartition::new(graph, rules, timing)?, Epoch::FIRST, None),
             // The alarms, and nothing else: the windows of the former topic are its own.
             Found::Former(found) => {
-                let core = WatchedPartition::restore(graph, rules, max_delay, &blobs(found), false)?;
+                let core = WatchedPartition::restore(graph, rules, timing, &blobs(found), Take::Alarms)?;
                 (core, Epoch::FIRST, None)
             }
             Found::Own(found) => {
@@ -129,7 +129,8 @@ impl PartitionWork {
                     .into());
                 }
                 let (epoch, next_offset) = (manifest.epoch.next(), manifest.next_offset);
-                let core = WatchedPartition::restore(graph, rules, max_delay, &blobs(found), same)?;
+                let take = if same { Take::All } else { Take::Source };
+                let core = WatchedPartition::restore(graph, rules, timing, &blobs(found), take)?;
                 (core, epoch, Some(next_offset))
             }
         };
@@ -194,9 +195,9 @@ impl PartitionWork {
         if silent < settings.idle_timeout {
             return Ok(());
         }
-        let outputs = self.core.advance(newest.saturating_add(silent) - settings.max_delay)?;
+        let outputs = self.core.advance(newest.saturating_add(silent) - settings.timing.max_delay)?;
         // An advance that closes no window needs no epoch: it follows again from the silence.
-        self.changed |= !outputs.streams.streams.is_empty();
+        self.changed |= !outputs.streams.streams.is_empty() || !outputs.streams.revised.is_empty();
         self.add_watched(outputs, now)?;
         self.tell();
         Ok(())
@@ -239,7 +240,7 @@ impl PartitionWork {
     pub(super) fn seal(&mut self, now: Now) -> Result<Option<SealedEpoch>, WorkerError> {
         self.sealed_at = now.steady;
         let (true, Some(next_offset)) = (self.changed, self.next_offset) else { return Ok(None) };
-        let blobs = self.core.encode()?;
+        let state = self.core.checkpoint()?;
         let sealed = SealedEpoch {
             partition: self.context.partition,
             epoch: self.epoch,
@@ -247,7 +248,7 @@ impl PartitionWork {
             watermark: self.core.streams().watermark(),
             sealed_at: now.wall,
             rows: std::mem::take(&mut self.rows),
-            state: blobs.into_iter().map(|(name, bytes)| StateBlob { name, bytes }).collect(),
+            state,
             stored: Vec::new(),
         };
         self.epoch = self.epoch.next();
@@ -274,6 +275,11 @@ impl PartitionWork {
 
     fn add_outputs(&mut self, outputs: Outputs) {
         let graph = Arc::clone(&self.context.graph);
+        crate::serve::metrics::duplicates(outputs.duplicates);
+        for (position, batch) in outputs.revised {
+            // For the tables alone: what is live is newer.
+            self.store(&graph.streams()[position].name, batch);
+        }
         for (position, batch) in outputs.streams {
             self.add(&graph.streams()[position].name, batch);
         }
@@ -297,6 +303,10 @@ impl PartitionWork {
         if ![DEAD_LETTERS, LATE_READINGS, ALARMS].contains(&table) {
             self.context.live.update(table, &batch);
         }
+        self.store(table, batch);
+    }
+
+    fn store(&mut self, table: &str, batch: RecordBatch) {
         self.context.hot.add(table, self.context.partition, self.epoch, batch.clone());
         self.rows.entry(table.to_string()).or_default().push(batch);
     }

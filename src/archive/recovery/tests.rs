@@ -7,7 +7,7 @@ fn stored(epoch: u64, tables: &[&str]) -> StoredEpoch {
         nonce: Uuid::from_u128(u128::from(epoch)),
         follows: Some(Uuid::from_u128(u128::from(epoch) - 1)),
         files: tables.iter().map(|table| ((*table).to_owned(), vec![format!("{epoch}.parquet")])).collect(),
-        state: vec![format!("{epoch}.state")],
+        state: BTreeSet::from([format!("{epoch}.state")]),
     }
 }
 
