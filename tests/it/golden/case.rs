@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use coldstream::dataflow::sql::Extensions;
-use coldstream::dataflow::{Graph, Query};
-use coldstream::schema::{Column, ColumnType, ReadingSchema};
+use coldstream::dataflow::{Graph, Query, Timing};
+use coldstream::schema::{Column, ColumnType, LATE_READINGS, ReadingSchema};
+use coldstream::simulate::parse_duration;
 
 /// One case: its queries and the settings that their first comments name.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub struct Case {
     pub name: String,
     /// Its queries.
     pub queries: Vec<Query>,
-    /// `-- max_delay: 5s` in a query: how long a late reading is waited for, microseconds.
-    pub max_delay: i64,
+    /// From `-- max_delay: 5s`, `-- allowed_lateness: 1m` and `-- duplicates: drop` in a query.
+    pub timing: Timing,
     /// Whether it has a folder of its own.
     folder: bool,
 }
@@ -36,11 +37,13 @@ impl Case {
             if is_folder { Query::load_dir(path).unwrap() } else { vec![query(&name, &read(path))] };
         let setting = |key: &str| {
             let mark = format!("-- {key}: ");
-            let line = queries.iter().flat_map(|q| q.sql.lines()).find(|line| line.starts_with(&mark));
-            line.map(|line| coldstream::simulate::parse_duration(line[mark.len()..].trim()).unwrap())
+            queries.iter().flat_map(|q| q.sql.lines()).find_map(|line| line.strip_prefix(&mark))
         };
-        let max_delay = setting("max_delay").unwrap_or(5_000_000);
-        Self { name, queries, max_delay, folder: is_folder }
+        let length = |key: &str| setting(key).map(|text| parse_duration(text.trim()).unwrap());
+        let mut timing = Timing::new(length("max_delay").unwrap_or(5_000_000));
+        timing.allowed_lateness = length("allowed_lateness").unwrap_or_default();
+        timing.drop_duplicates = setting("duplicates").is_some_and(|text| text.trim() == "drop");
+        Self { name, timing, folder: is_folder, queries }
     }
 
     /// The queries, planned afresh.
@@ -49,12 +52,12 @@ impl Case {
         Arc::new(planned.unwrap_or_else(|error| panic!("{}: {error} ({:?})", self.name, error.hint())))
     }
 
-    /// A file that belongs to one of its tables, such as `expected/NAME.csv` or `expected/NAME/TABLE.csv`.
-    pub fn file(&self, kind: &str, table: &str, extension: &str) -> PathBuf {
-        match (self.folder, table == self.name) {
-            (false, true) => folder(kind).join(format!("{table}.{extension}")),
-            _ => folder(kind).join(&self.name).join(format!("{table}.{extension}")),
-        }
+    /// The file with the rows of one of its tables, `expected/CASE.csv` or `expected/CASE/STREAM.csv`. What a stream
+    /// gave again is in `….revised.csv`, what was late for the case in `CASE.late.csv`.
+    pub fn expected(&self, table: &str) -> PathBuf {
+        let table = if table == LATE_READINGS { format!("{}.late", self.name) } else { table.to_string() };
+        let folder = folder("expected");
+        if self.folder { folder.join(&self.name) } else { folder }.join(format!("{table}.csv"))
     }
 }
 

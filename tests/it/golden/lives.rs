@@ -1,16 +1,19 @@
 //! The lives of a query: on one worker or several, with and without checkpoints, as a backtest, as ad-hoc SQL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use coldstream::alarm::{AlarmPlan, RuleFile, StreamRows, WatchedOutputs, WatchedPartition};
-use coldstream::dataflow::Graph;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::TimestampMicrosecondType;
+use bytes::Bytes;
+use coldstream::alarm::{AlarmPlan, RuleFile, StreamRows, Take, WatchedOutputs, WatchedPartition};
+use coldstream::dataflow::checkpoint::stored;
 use coldstream::dataflow::sql::{self, Extensions};
+use coldstream::dataflow::{Graph, Timing};
 use coldstream::history::backtest::{Backtest, Input};
-use coldstream::schema::{DEAD_LETTERS, LATE_READINGS, READINGS};
+use coldstream::schema::{DEAD_LETTERS, LATE_READINGS, MACHINE_ID, READINGS, TIMESTAMP};
 use coldstream::source::decode::Decoder;
 use datafusion::datasource::MemTable;
 use parquet::arrow::ArrowWriter;
@@ -18,24 +21,27 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::case::{Case, arrow_schema, folder, schema};
 use super::input::{PARTITIONS, Piece, decoder, pieces};
-use super::tables::Tables;
+use super::tables::{Tables, revised};
+
+/// A partition's checkpoint as a store has it.
+type Stored = Vec<(String, Bytes)>;
 
 /// A worker: it has planned the queries itself and has some of the partitions.
 struct Worker {
     graph: Arc<Graph>,
     rules: Arc<AlarmPlan>,
     decoder: Decoder,
-    max_delay: i64,
+    timing: Timing,
     partitions: BTreeMap<i32, WatchedPartition>,
 }
 
 impl Worker {
-    fn new(case: &Case, max_delay: i64) -> Self {
+    fn new(case: &Case, timing: Timing) -> Self {
         let graph = case.plan();
         let streams = StreamRows::of(&graph);
         let rules = AlarmPlan::compile(&RuleFile::none(), &streams, &Extensions::default()).unwrap();
         let (rules, decoder, partitions) = (Arc::new(rules), decoder(), BTreeMap::new());
-        Self { graph, rules, decoder, max_delay, partitions }
+        Self { graph, rules, decoder, timing, partitions }
     }
 
     fn process(&mut self, piece: &Piece, tables: &mut Tables) {
@@ -46,18 +52,22 @@ impl Worker {
         let partition = self
             .partitions
             .entry(piece.partition)
-            .or_insert_with(|| WatchedPartition::new(&self.graph, &self.rules, self.max_delay).unwrap());
+            .or_insert_with(|| WatchedPartition::new(&self.graph, &self.rules, self.timing).unwrap());
         let outputs = partition.process(&decoded.readings).unwrap();
         collect(&self.graph, piece.partition, outputs, tables);
     }
 
-    /// The partition's state as a checkpoint stores it; the worker forgets it.
-    fn give(&mut self, partition: i32) -> Option<Vec<(String, bytes::Bytes)>> {
-        self.partitions.remove(&partition).map(|mut p| p.encode().unwrap())
+    /// Puts what has changed of a partition's state over what the store has of it.
+    fn checkpoint(&mut self, partition: i32, store: &mut BTreeMap<i32, Stored>) {
+        if let Some(core) = self.partitions.get_mut(&partition) {
+            let before = store.remove(&partition).unwrap_or_default();
+            store.insert(partition, stored(&before, core.checkpoint().unwrap()).unwrap());
+        }
     }
 
-    fn take(&mut self, partition: i32, state: &[(String, bytes::Bytes)]) {
-        let restored = WatchedPartition::restore(&self.graph, &self.rules, self.max_delay, state, true);
+    /// Takes a partition up from the store.
+    fn take(&mut self, partition: i32, state: &Stored) {
+        let restored = WatchedPartition::restore(&self.graph, &self.rules, self.timing, state, Take::All);
         self.partitions.insert(partition, restored.unwrap());
     }
 
@@ -72,6 +82,9 @@ fn collect(graph: &Graph, partition: i32, outputs: WatchedOutputs, tables: &mut 
     for (position, batch) in outputs.streams.streams {
         tables.push(&graph.streams()[position].name, partition, batch);
     }
+    for (position, batch) in outputs.streams.revised {
+        tables.push(&revised(&graph.streams()[position].name), partition, batch);
+    }
     if let Some(late) = outputs.streams.late {
         tables.push(LATE_READINGS, partition, late);
     }
@@ -79,13 +92,13 @@ fn collect(graph: &Graph, partition: i32, outputs: WatchedOutputs, tables: &mut 
 
 /// One batch for each partition.
 pub fn straight(case: &Case) -> BTreeMap<String, RecordBatch> {
-    cut(case, &[usize::MAX], case.max_delay)
+    cut(case, &[usize::MAX], case.timing)
 }
 
 /// Batches of these lengths in turn.
-pub fn cut(case: &Case, lengths: &[usize], max_delay: i64) -> BTreeMap<String, RecordBatch> {
+pub fn cut(case: &Case, lengths: &[usize], timing: Timing) -> BTreeMap<String, RecordBatch> {
     let mut tables = Tables::default();
-    let mut worker = Worker::new(case, max_delay);
+    let mut worker = Worker::new(case, timing);
     for piece in pieces(lengths) {
         worker.process(&piece, &mut tables);
     }
@@ -94,49 +107,43 @@ pub fn cut(case: &Case, lengths: &[usize], max_delay: i64) -> BTreeMap<String, R
 }
 
 /// Batches of these lengths; after each, the partition's state is put away and taken out again by a worker that
-/// has planned the queries anew.
+/// has planned the queries itself.
 pub fn restored(case: &Case, lengths: &[usize]) -> BTreeMap<String, RecordBatch> {
     let mut tables = Tables::default();
-    let mut workers = [Worker::new(case, case.max_delay), Worker::new(case, case.max_delay)];
-    let mut owner = 0;
+    let mut store = BTreeMap::new();
+    let mut workers = [Worker::new(case, case.timing), Worker::new(case, case.timing)];
+    let mut owner = [0usize; PARTITIONS as usize];
     for piece in pieces(lengths) {
-        workers[owner].process(&piece, &mut tables);
-        for partition in 0..PARTITIONS {
-            if let Some(state) = workers[owner].give(partition) {
-                workers[1 - owner].take(partition, &state);
-            }
-        }
-        owner = 1 - owner;
+        let owner = &mut owner[piece.partition as usize];
+        workers[*owner].process(&piece, &mut tables);
+        workers[*owner].checkpoint(piece.partition, &mut store);
+        workers[*owner].partitions.remove(&piece.partition);
+        *owner = 1 - *owner;
+        workers[*owner].take(piece.partition, &store[&piece.partition]);
     }
     workers.into_iter().for_each(|worker| worker.finish(&mut tables));
     tables.whole()
 }
 
-/// One worker for the first third of the batches, then three, then two. A partition moves with its state.
+/// One worker for the first third of the batches, then three, then two. After each batch the partition's state is
+/// written, and it moves with what the store has of it.
 pub fn rescaled(case: &Case, lengths: &[usize]) -> BTreeMap<String, RecordBatch> {
     let mut tables = Tables::default();
+    let mut store = BTreeMap::new();
     let pieces = pieces(lengths);
-    let mut workers = vec![Worker::new(case, case.max_delay)];
+    let scales = BTreeMap::from([(0, 1), (pieces.len() / 3, 3), (pieces.len() * 2 / 3, 2)]);
+    let mut workers: Vec<Worker> = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
-        let scale = if number == pieces.len() / 3 {
-            Some(3)
-        } else if number == pieces.len() * 2 / 3 {
-            Some(2)
-        } else {
-            None
-        };
-        if let Some(scale) = scale {
-            let mut old = std::mem::take(&mut workers);
-            workers = (0..scale).map(|_| Worker::new(case, case.max_delay)).collect();
-            for partition in 0..PARTITIONS {
-                let state = old.iter_mut().find_map(|worker| worker.give(partition));
-                if let Some(state) = state {
-                    workers[partition as usize % scale].take(partition, &state);
-                }
+        if let Some(&scale) = scales.get(&number) {
+            workers = (0..scale).map(|_| Worker::new(case, case.timing)).collect();
+            for (partition, state) in &store {
+                workers[*partition as usize % scale].take(*partition, state);
             }
         }
         let scale = workers.len();
-        workers[piece.partition as usize % scale].process(piece, &mut tables);
+        let worker = &mut workers[piece.partition as usize % scale];
+        worker.process(piece, &mut tables);
+        worker.checkpoint(piece.partition, &mut store);
     }
     workers.into_iter().for_each(|worker| worker.finish(&mut tables));
     tables.whole()
@@ -164,22 +171,22 @@ pub fn backtest(case: &Case) -> BTreeMap<String, RecordBatch> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("readings.parquet");
     write_parquet(&path, &readings());
-    run_backtest(case, &Input::Parquet(path), case.max_delay)
+    run_backtest(case, &Input::Parquet(path), case.timing)
 }
 
 /// `coldstream backtest` over the JSON lines, which are one partition, with all the patience it takes for no reading to
 /// be late.
-pub fn backtest_of_lines(case: &Case, max_delay: i64) -> BTreeMap<String, RecordBatch> {
-    run_backtest(case, &Input::Jsonl(folder("readings.jsonl")), max_delay)
+pub fn backtest_of_lines(case: &Case, timing: Timing) -> BTreeMap<String, RecordBatch> {
+    run_backtest(case, &Input::Jsonl(folder("readings.jsonl")), timing)
 }
 
-fn run_backtest(case: &Case, input: &Input, max_delay: i64) -> BTreeMap<String, RecordBatch> {
+fn run_backtest(case: &Case, input: &Input, timing: Timing) -> BTreeMap<String, RecordBatch> {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let graph = case.plan();
     let rules = AlarmPlan::compile(&RuleFile::none(), &StreamRows::of(&graph), &Extensions::default());
     let plans = (Arc::clone(&graph), Arc::new(rules.unwrap()));
-    let backtest = Backtest::new(plans, schema(), (max_delay, 600_000_000), &out, &|_| {}).unwrap();
+    let backtest = Backtest::new(plans, schema(), (timing, 600_000_000), &out, &|_| {}).unwrap();
     let summary = block_on(backtest.run(input)).unwrap();
     let mut tables = Tables::default();
     for (table, rows) in &summary.rows {
@@ -201,7 +208,7 @@ pub fn ad_hoc(case: &Case, finished: &BTreeMap<String, RecordBatch>) -> BTreeMap
         let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
         session.register_table(name, Arc::new(table)).unwrap();
     };
-    register(READINGS, readings());
+    register(READINGS, if case.timing.drop_duplicates { first_of_each(&readings()) } else { readings() });
     for (name, batch) in finished {
         register(name, batch.clone());
     }
@@ -214,6 +221,16 @@ pub fn ad_hoc(case: &Case, finished: &BTreeMap<String, RecordBatch>) -> BTreeMap
         })
     };
     case.queries.iter().map(|query| (query.name.clone(), rows(&query.sql))).collect()
+}
+
+/// Readings without those whose machine and instant have come before.
+fn first_of_each(readings: &RecordBatch) -> RecordBatch {
+    let machines = readings.column_by_name(MACHINE_ID).unwrap().as_string::<i32>();
+    let times = readings.column_by_name(TIMESTAMP).unwrap().as_primitive::<TimestampMicrosecondType>();
+    let mut seen = HashSet::new();
+    let first = |(machine, ts)| Some(seen.insert((machine, ts)));
+    let mask: BooleanArray = machines.iter().zip(times.iter()).map(first).collect();
+    filter_record_batch(readings, &mask).unwrap()
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

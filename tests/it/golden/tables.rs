@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::Int32Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use coldstream::schema::{DEAD_LETTERS, KAFKA_OFFSET, KAFKA_PARTITION, LATE_READINGS, MACHINE_ID};
 
@@ -21,15 +22,18 @@ impl Tables {
         }
     }
 
-    /// Appends rows of several partitions, as a file has them.
+    /// Appends rows of several partitions, as a file has them: those that are given again among the others.
     pub fn push_mixed(&mut self, table: &str, batch: &RecordBatch) {
         let machines = batch.column_by_name(MACHINE_ID).unwrap().as_string::<i32>();
-        let mut rows: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
+        let revisions = batch.column_by_name("revision").and_then(|c| c.as_primitive_opt::<Int32Type>());
+        let mut rows: BTreeMap<(i32, bool), Vec<u32>> = BTreeMap::new();
         for (row, machine) in machines.iter().enumerate() {
-            rows.entry(partition_of(machine.unwrap())).or_default().push(row as u32);
+            let again = revisions.is_some_and(|revisions| revisions.value(row) > 0);
+            rows.entry((partition_of(machine.unwrap()), again)).or_default().push(row as u32);
         }
-        for (partition, rows) in rows {
-            self.push(table, partition, take_record_batch(batch, &UInt32Array::from(rows)).unwrap());
+        for ((partition, again), rows) in rows {
+            let table = if again { revised(table) } else { table.to_string() };
+            self.push(&table, partition, take_record_batch(batch, &UInt32Array::from(rows)).unwrap());
         }
     }
 
@@ -45,14 +49,16 @@ impl Tables {
                 let keys: Vec<_> =
                     keys.into_iter().map(|k| SortColumn { values: k.clone(), options: None }).collect();
                 whole = take_record_batch(&whole, &lexsort_to_indices(&keys, None).unwrap()).unwrap();
-                if let Ok(at) = whole.schema().index_of("watermark") {
-                    whole.remove_column(at);
-                }
             }
             (table.clone(), whole)
         };
         self.0.iter().map(join).collect()
     }
+}
+
+/// Under which name the rows are kept that a stream gave again.
+pub fn revised(table: &str) -> String {
+    format!("{table}.revised")
 }
 
 /// Both runs gave the same tables: types, bits of the floats, order of the rows.
