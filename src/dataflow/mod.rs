@@ -24,6 +24,8 @@ pub mod spec;
 pub mod sql;
 pub mod stage;
 pub mod streamable;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod window;
 
 pub use checkpoint::StatePart;
