@@ -22,7 +22,7 @@ mod tables;
 
 use std::collections::BTreeMap;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::AsArray;
 use coldstream::dataflow::Timing;
 use coldstream::schema::{DEAD_LETTERS, LATE_READINGS};
 
@@ -172,7 +172,5 @@ fn golden_messages_that_are_no_readings_are_dead_letters() {
     // Kafka's place of each message is known: together they are all that was sent.
     let sent = read(&folder("readings.jsonl")).lines().count();
     assert_eq!(lives::readings().num_rows() + dead.num_rows(), sent);
-    let payloads = column("payload").as_binary::<i32>();
-    let of_9000 = payloads.iter().flatten().filter(|p| String::from_utf8_lossy(p).contains("9000-06-01"));
-    assert_eq!(of_9000.count(), 1);
+    assert!(input::pieces(&[usize::MAX]).iter().all(|piece| piece.partition != 4), "one partition is silent");
 }
