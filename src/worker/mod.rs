@@ -36,6 +36,7 @@ mod committer;
 pub mod hot;
 mod orders;
 mod partition;
+mod rebuild;
 #[cfg(test)]
 mod simulation;
 mod task;
