@@ -1,12 +1,13 @@
-//! Epochs: what a manifest says, and what its existence decides.
+//! Epochs: what a manifest says. What its existence decides is [`recovery`](super::recovery)'s.
 //!
 //! The chain of a Kafka partition is a folder of the archive:
 //!
 //! ```text
 //! _coldstream/checkpoints/<topic>/<partition:05>/
 //!     <epoch:020>.json             manifest: created once, never overwritten
-//!     <epoch:020>-<uuid>.state     sealed state that the manifest of that epoch refers to
+//!     <epoch:020>-<uuid>.state     pieces of state, written with that epoch
 //! ```
+//! The format is in `docs/checkpoint-format.md`.
 //!
 //! Invariants:
 //! - An epoch exists exactly when its manifest does; all it refers to was stored before.
@@ -14,7 +15,7 @@
 //! - The newest manifest of a chain is never deleted. So a worker that lost its partition finds either its
 //!   next epoch taken or its last one gone, and knows that it is fenced.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::encode::DataFile;
 
 /// Version of the manifest's format.
-pub const MANIFEST_FORMAT: u32 = 1;
+pub const MANIFEST_FORMAT: u32 = 2;
 
 /// Number of a checkpoint in the chain of its partition: each follows the one before by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,8 +66,10 @@ pub struct StateBlob {
 pub struct StateRef {
     /// Name of the [`StateBlob`].
     pub name: String,
-    /// File name, in the folder of the manifest.
+    /// File name, in the folder of the manifest. It may have been written with an earlier epoch.
     pub file: String,
+    /// Its first byte in the file.
+    pub at: u64,
     /// Length in bytes.
     pub size: u64,
 }
@@ -158,46 +161,6 @@ impl ChainFile {
             epoch(digits).map(Self::State)
         }
     }
-}
-
-/// What the store holds of one epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredEpoch {
-    /// Its number.
-    pub epoch: Epoch,
-    /// The tables it has rows for.
-    pub tables: BTreeSet<String>,
-}
-
-/// What a partition's owner has to do before it may go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovery {
-    /// No epoch was ever made: start at the beginning.
-    Empty,
-    /// Every row of every epoch is in its tables: go on after `newest`.
-    UpToDate {
-        /// The newest epoch in the store.
-        newest: Epoch,
-    },
-    /// The process died between an epoch and its commit: commit these first, then go on after `newest`.
-    MustCommit {
-        /// The newest epoch in the store.
-        newest: Epoch,
-        /// Epochs with rows that some table does not have yet, oldest first.
-        epochs: Vec<Epoch>,
-    },
-}
-
-/// Decides how to recover, from the epochs in the store and the newest epoch each table has (a table
-/// without one may be absent).
-pub fn decide(stored: &[StoredEpoch], committed: &BTreeMap<String, Epoch>) -> Recovery {
-    let Some(newest) = stored.iter().map(|s| s.epoch).max() else {
-        return Recovery::Empty;
-    };
-    let missing = |s: &&StoredEpoch| s.tables.iter().any(|table| committed.get(table) < Some(&s.epoch));
-    let mut epochs: Vec<Epoch> = stored.iter().filter(missing).map(|s| s.epoch).collect();
-    epochs.sort_unstable();
-    if epochs.is_empty() { Recovery::UpToDate { newest } } else { Recovery::MustCommit { newest, epochs } }
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         kafka: config.kafka.settings(),
         schema: config.reading_schema()?,
         commit_interval: config.archive.commit_interval.duration(),
-        max_delay: config.dataflow.max_delay.micros(),
+        timing: config.dataflow.timing(),
         max_skew: config.dataflow.max_skew.micros(),
         idle_timeout: config.dataflow.idle_timeout.micros(),
         on_query_change: config.dataflow.on_query_change,

@@ -21,8 +21,8 @@ use super::query::{Parsed, Query, in_order};
 use super::sql::node::{StageInput, WindowAggregate};
 use super::sql::plan::{compile_window, physical_plan};
 use super::sql::{self, Extensions};
+use super::stage::Stateful;
 use super::streamable::{StreamTable, check};
-use super::window::WindowPlan;
 use crate::schema::{READINGS, TIMESTAMP, WINDOW_TIME};
 
 /// One step of a query.
@@ -30,8 +30,8 @@ use crate::schema::{READINGS, TIMESTAMP, WINDOW_TIME};
 pub enum Stage {
     /// Stateless SQL, run on each batch.
     Segment(Arc<dyn ExecutionPlan>),
-    /// A windowed aggregation.
-    Window(Arc<WindowPlan>),
+    /// What remembers rows.
+    Stateful(Stateful),
 }
 
 /// One query, planned.
@@ -140,7 +140,7 @@ fn plan_stream(
     cut(session, &optimized, &mut stages).map_err(located)?;
     let schema = match stages.last() {
         Some(Stage::Segment(plan)) => plan.schema(),
-        Some(Stage::Window(window)) => Arc::clone(&window.schema),
+        Some(Stage::Stateful(plan)) => Arc::clone(plan.schema()),
         None => return Err(query.error(1, "the query has no step", None)),
     };
     let event_time = [WINDOW_TIME, TIMESTAMP]
@@ -178,7 +178,7 @@ fn cut(session: &SessionContext, plan: &LogicalPlan, stages: &mut Vec<Stage>) ->
     let state = session.state();
     if let Some(window) = window {
         cut(session, &window.input, stages)?;
-        stages.push(Stage::Window(Arc::new(compile_window(&window, state.execution_props())?)));
+        stages.push(Stage::Stateful(compile_window(&window, state.execution_props())?));
     }
     let upper = upper.data;
     if !matches!(&upper, LogicalPlan::Extension(e) if e.node.as_any().is::<StageInput>()) {

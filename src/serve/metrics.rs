@@ -15,6 +15,7 @@ use super::live::PartitionStatus;
 const READINGS: &str = "coldstream_readings_total";
 const DEAD_LETTERS: &str = "coldstream_dead_letters_total";
 const LATE_READINGS: &str = "coldstream_late_readings_total";
+const DUPLICATES: &str = "coldstream_duplicate_readings_total";
 const ROWS: &str = "coldstream_rows_total";
 const WATERMARK: &str = "coldstream_watermark_seconds";
 const LAG: &str = "coldstream_consumer_lag";
@@ -49,6 +50,7 @@ fn describe() {
         LATE_READINGS,
         "Readings that came after every window they belong to was closed, by stream."
     );
+    describe_counter!(DUPLICATES, "Readings of a machine and an event time that were there before.");
     describe_counter!(ROWS, "Rows produced, by stream.");
     describe_gauge!(
         WATERMARK,
@@ -59,6 +61,7 @@ fn describe() {
     describe_histogram!(COMMIT, Unit::Seconds, "Time to commit a checkpoint to all tables.");
     // The metric without labels is there from the start, so that a rate over it has its first point.
     counter!(READINGS).increment(0);
+    counter!(DUPLICATES).increment(0);
 }
 
 /// Counts readings processed.
@@ -79,6 +82,11 @@ pub fn dead_letters(reason: &'static str, messages: u64) {
 /// Counts readings too late for the windows of `stream`.
 pub fn late_readings(stream: &str, readings: u64) {
     counter!(LATE_READINGS, "stream" => stream.to_owned()).increment(readings);
+}
+
+/// Counts readings that had come before.
+pub fn duplicates(readings: u64) {
+    counter!(DUPLICATES).increment(readings);
 }
 
 /// Notes how long a commit took.

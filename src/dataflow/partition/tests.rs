@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dataflow::Query;
+use crate::dataflow::checkpoint::stored;
 use crate::dataflow::sql::Extensions;
 use crate::schema::{KAFKA_OFFSET, KAFKA_PARTITION, MACHINE_ID};
 
@@ -67,7 +68,9 @@ fn run(
     delay: i64,
     restore: bool,
 ) -> (Vec<RecordBatch>, Vec<RecordBatch>) {
-    let mut partition = Partition::new(graph, delay * SECOND).unwrap();
+    let timing = Timing::new(delay * SECOND);
+    let mut partition = Partition::new(graph, timing).unwrap();
+    let mut pieces = Vec::new();
     let mut streams = vec![Vec::new(); graph.streams().len()];
     let mut late = Vec::new();
     let mut at = 0;
@@ -81,9 +84,8 @@ fn run(
         collect(partition.process(&batch(&rows[at..at + length], at)).unwrap());
         at += length;
         if restore {
-            let blobs = partition.state().unwrap().encode(graph).unwrap();
-            let state = PartitionState::decode(graph, &blobs).unwrap();
-            partition = Partition::restore(graph, delay * SECOND, state).unwrap();
+            pieces = stored(&pieces, partition.checkpoint().unwrap()).unwrap();
+            partition = Partition::restore(graph, timing, &pieces).unwrap();
         }
     }
     collect(partition.finish().unwrap());
@@ -226,7 +228,7 @@ fn stateless_sql_filters_and_computes_each_reading() {
 #[test]
 fn a_silent_partition_closes_its_windows_when_told_the_time() {
     let graph = Arc::new(graph_of(&[("w", &windowed(10, 10))]).unwrap());
-    let mut partition = Partition::new(&graph, 5 * SECOND).unwrap();
+    let mut partition = Partition::new(&graph, Timing::new(5 * SECOND)).unwrap();
     assert!(partition.process(&batch(&[(3, 1, Some(1.0))], 0)).unwrap().streams.is_empty());
     assert!(partition.advance(9 * SECOND).unwrap().streams.is_empty());
     let outputs = partition.advance(10 * SECOND).unwrap();
