@@ -29,6 +29,11 @@ pub struct RawMessage<'a> {
 }
 
 impl RawBatch {
+    /// No message, behind a gap.
+    pub fn after(gap: Option<Gap>) -> Self {
+        Self { gap, ..Self::default() }
+    }
+
     /// Appends a message. `received` is in microseconds since the epoch.
     pub fn push(&mut self, payload: &[u8], offset: i64, received: i64) {
         self.bytes.extend_from_slice(payload);
