@@ -18,6 +18,7 @@ const LATE_READINGS: &str = "coldstream_late_readings_total";
 const ROWS: &str = "coldstream_rows_total";
 const WATERMARK: &str = "coldstream_watermark_seconds";
 const LAG: &str = "coldstream_consumer_lag";
+const REGISTRY_FAILURES: &str = "coldstream_schema_registry_failures_total";
 const COMMIT: &str = "coldstream_commit_seconds";
 
 /// Upper bounds of the commit histogram, in seconds: from a local folder to a slow object store.
@@ -49,6 +50,10 @@ fn describe() {
         LATE_READINGS,
         "Readings that came after every window they belong to was closed, by stream."
     );
+    describe_counter!(
+        REGISTRY_FAILURES,
+        "Questions to the schema registry that it did not answer; while it does not, partitions wait."
+    );
     describe_counter!(ROWS, "Rows produced, by stream.");
     describe_gauge!(
         WATERMARK,
@@ -74,6 +79,11 @@ pub fn rows(stream: &str, rows: u64) {
 /// Counts messages that could not be used. `reason` is one of a few fixed words: each becomes a time series.
 pub fn dead_letters(reason: &'static str, messages: u64) {
     counter!(DEAD_LETTERS, "reason" => reason).increment(messages);
+}
+
+/// Counts a question to the schema registry that was not answered.
+pub fn registry_failure() {
+    counter!(REGISTRY_FAILURES).increment(1);
 }
 
 /// Counts readings too late for the windows of `stream`.

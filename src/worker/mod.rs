@@ -29,12 +29,14 @@ use crate::serve::alarm::{AlarmDesk, LiveAlarms};
 use crate::serve::live::{LiveState, PartitionStatus};
 use crate::source::cluster::observe;
 use crate::source::dead::dead_letter_schema;
+use crate::source::input::Input;
 use crate::source::kafka::{Assignee, KafkaSettings, KafkaSource, KafkaSourceError};
 use crate::source::raw::RawBatch;
 
 mod committer;
 pub mod hot;
 mod orders;
+mod schemas;
 mod task;
 
 use committer::{Committer, SealedEpoch};
@@ -47,6 +49,8 @@ use task::{Task, TaskContext};
 pub struct WorkerSettings {
     /// The source.
     pub kafka: KafkaSettings,
+    /// How its messages are written.
+    pub input: Input,
     /// Columns of the readings.
     pub schema: ReadingSchema,
     /// How often an epoch is sealed.
@@ -169,6 +173,8 @@ struct Running {
     /// Takes acknowledgements.
     orders: std::sync::mpsc::Sender<Order>,
     high_watermark: Arc<std::sync::atomic::AtomicI64>,
+    /// Set when the partition is to be given up: whatever it waits for, it waits no longer.
+    leaving: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -258,10 +264,12 @@ impl Assignee for Partitions {
     fn assigned(&self, partition: i32, batches: Receiver<RawBatch>) -> Result<Option<i64>, String> {
         let shared = &self.0;
         let high_watermark = Arc::new(std::sync::atomic::AtomicI64::new(-1));
+        let leaving = Arc::new(AtomicBool::new(false));
         let context = TaskContext {
             shared: Arc::clone(shared),
             partition,
             high_watermark: Arc::clone(&high_watermark),
+            leaving: Arc::clone(&leaving),
         };
         let (orders, taken) = std::sync::mpsc::channel();
         let (task, offset) = Task::recover(context, taken).map_err(|error| {
@@ -276,12 +284,15 @@ impl Assignee for Partitions {
         let name = format!("partition-{partition}");
         let thread = std::thread::Builder::new().name(name).spawn(move || task.run(&batches));
         let thread = thread.map_err(|error| error.to_string())?;
-        shared.tasks().insert(partition, Running { thread, orders, high_watermark });
+        shared.tasks().insert(partition, Running { thread, orders, high_watermark, leaving });
         Ok(offset)
     }
 
     fn revoked(&self, partition: i32) {
         let running = self.0.tasks().remove(&partition);
+        if let Some(running) = &running {
+            running.leaving.store(true, Ordering::Relaxed);
+        }
         if let Some(running) = running
             && running.thread.join().is_err()
         {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::committer::SealedEpoch;
 use super::orders::{Order, Waiting};
+use super::schemas::known;
 use super::{Shared, WorkerError, status};
 use crate::alarm::{
     Acknowledged, AlarmError, AlarmOutputs, WatchedError, WatchedOutputs, WatchedPartition, stamped,
@@ -34,6 +35,8 @@ pub(super) struct TaskContext {
     pub(super) partition: i32,
     /// Newest offset in Kafka; negative while unknown.
     pub(super) high_watermark: Arc<AtomicI64>,
+    /// Set when the partition is to be given up.
+    pub(super) leaving: Arc<AtomicBool>,
 }
 
 /// One partition at work.
@@ -83,7 +86,7 @@ impl Task {
         let settings = &shared.settings;
         let recover = shared.archive.recover(&settings.kafka.topic, context.partition);
         let recovered = shared.runtime.block_on(recover)?;
-        let decoder = Decoder::new(&settings.kafka.topic, &settings.schema, settings.max_skew);
+        let decoder = settings.input.decoder(&settings.kafka.topic, &settings.schema, settings.max_skew);
         let (core, epoch, next_offset) = match recovered {
             None => (first(shared.as_ref(), context.partition)?, Epoch::FIRST, None),
             Some(found) => {
@@ -138,7 +141,9 @@ impl Task {
         let interval = self.context.shared.settings.commit_interval;
         loop {
             match batches.recv_timeout(TICK) {
-                Ok(raw) => self.take(&raw)?,
+                Ok(raw) if known(&self.context, &raw) => self.take(&raw)?,
+                // What was not decoded is read again by whoever has the partition next: the epoch ends before it.
+                Ok(_) => break,
                 Err(RecvTimeoutError::Timeout) => self.idle()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
