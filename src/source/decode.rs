@@ -163,4 +163,6 @@ impl<'a> Gather<'_, 'a> {
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
