@@ -13,7 +13,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
 use coldstream::alarm::{AlarmPlan, RuleFile, StreamRows, WatchedPartition};
 use coldstream::dataflow::sql::Extensions;
-use coldstream::dataflow::{Graph, Partition, Query};
+use coldstream::dataflow::{Graph, Partition, Query, Timing};
 use coldstream::history::{model_extensions, model_versions};
 use coldstream::model::{CompiledModel, Registry};
 use coldstream::schema::ReadingSchema;
@@ -22,10 +22,14 @@ use coldstream::source::decode::Decoder;
 use coldstream::source::raw::RawBatch;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
+mod formats;
+
 const MACHINES: u32 = 25;
 const BATCH: usize = 8_192;
 const BATCHES: usize = 12;
-const MAX_DELAY: i64 = 5_000_000;
+fn timing() -> Timing {
+    Timing::new(5_000_000)
+}
 
 /// Consecutive batches of messages.
 fn messages() -> Vec<RawBatch> {
@@ -85,10 +89,22 @@ fn data_path(criterion: &mut Criterion) {
             raw.iter().map(|b| decode.decode(0, b).expect("columns").readings.num_rows()).sum::<usize>()
         });
     });
+    for (name, (mut decode, raw)) in
+        [("avro", formats::avro(&readings)), ("protobuf", formats::protobuf(&readings))]
+    {
+        for (raw, expected) in raw.iter().zip(&readings) {
+            assert_eq!(decode.decode(0, raw).expect("columns").readings, *expected, "{name}");
+        }
+        group.bench_function(format!("{name}_to_columns"), |bencher| {
+            bencher.iter(|| {
+                raw.iter().map(|b| decode.decode(0, b).expect("columns").readings.num_rows()).sum::<usize>()
+            });
+        });
+    }
     let (features, _) = graph(false);
     group.bench_function("columns_to_windows", |bencher| {
         bencher.iter_batched(
-            || Partition::new(&features, MAX_DELAY).expect("a partition"),
+            || Partition::new(&features, timing()).expect("a partition"),
             |mut partition| {
                 readings.iter().map(|b| partition.process(b).expect("rows").streams.len()).sum::<usize>()
             },
@@ -98,7 +114,7 @@ fn data_path(criterion: &mut Criterion) {
     let (scored, registry) = graph(true);
     group.bench_function("json_to_scored_windows", |bencher| {
         bencher.iter_batched(
-            || Partition::new(&scored, MAX_DELAY).expect("a partition"),
+            || Partition::new(&scored, timing()).expect("a partition"),
             |mut partition| {
                 let process = |batch| {
                     let readings = decode.decode(0, batch).expect("columns").readings;
@@ -116,7 +132,7 @@ fn data_path(criterion: &mut Criterion) {
         let plan = Arc::new(plan);
         group.bench_function(format!("json_to_alarms_{set}"), |bencher| {
             bencher.iter_batched(
-                || WatchedPartition::new(&scored, &plan, MAX_DELAY).expect("a partition"),
+                || WatchedPartition::new(&scored, &plan, timing()).expect("a partition"),
                 |mut partition| {
                     let process = |batch| {
                         let readings = decode.decode(0, batch).expect("columns").readings;
@@ -134,7 +150,7 @@ fn data_path(criterion: &mut Criterion) {
 
 /// The scorers alone, over the features of the run.
 fn score(criterion: &mut Criterion, graph: &Arc<Graph>, registry: &Registry, readings: &[RecordBatch]) {
-    let mut partition = Partition::new(graph, MAX_DELAY).expect("a partition");
+    let mut partition = Partition::new(graph, timing()).expect("a partition");
     let features: Vec<RecordBatch> = readings
         .iter()
         .flat_map(|batch| partition.process(batch).expect("rows").streams)

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::alarm::RuleFile;
 use crate::archive::StoreOptions;
+use crate::dataflow::Timing;
 use crate::schema::{Column, ReadingSchema, SchemaError};
 use crate::simulate::parse_duration;
 use crate::source::decode::Absent;
@@ -117,8 +118,36 @@ pub struct DataflowConfig {
     pub max_skew: Span,
     /// After how long without a reading a partition's time goes on by the wall clock.
     pub idle_timeout: Span,
+    /// How long after its end a window takes late readings and is given again, with a higher `revision`.
+    pub allowed_lateness: Span,
+    /// What to do with a reading of a machine and an event time that were there before.
+    pub duplicates: OnDuplicate,
+    /// How far behind a machine's newest reading a repeated one is known.
+    pub duplicate_horizon: Span,
     /// What to do with a checkpoint of other queries.
     pub on_query_change: OnQueryChange,
+}
+
+impl DataflowConfig {
+    /// How partitions treat time.
+    pub fn timing(&self) -> Timing {
+        Timing {
+            max_delay: self.max_delay.micros(),
+            allowed_lateness: self.allowed_lateness.micros(),
+            duplicate_horizon: self.duplicate_horizon.micros(),
+            drop_duplicates: self.duplicates == OnDuplicate::Drop,
+        }
+    }
+}
+
+/// What to do with a reading that came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDuplicate {
+    /// Count it, and use it like any other.
+    Count,
+    /// Count it, and leave it out of the queries; the table of the readings has it.
+    Drop,
 }
 
 /// `[alarms]`.
@@ -190,6 +219,9 @@ impl Default for DataflowConfig {
             max_delay: Span::seconds(5),
             max_skew: Span::seconds(600),
             idle_timeout: Span::seconds(30),
+            allowed_lateness: Span::seconds(0),
+            duplicates: OnDuplicate::Count,
+            duplicate_horizon: Span::seconds(120),
             on_query_change: OnQueryChange::Refuse,
         }
     }

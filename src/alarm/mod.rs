@@ -34,7 +34,7 @@ pub use plan::{AlarmPlan, ColumnLimit, RulePlan, StreamRows};
 pub use rows::{Transition, alarm_schema, stamped};
 pub use rule::{Escalation, Rule, RuleFile};
 pub use step::{Acknowledged, AlarmOutputs, Alarms};
-pub use watched::{WatchedError, WatchedOutputs, WatchedPartition};
+pub use watched::{Take, WatchedError, WatchedOutputs, WatchedPartition};
 
 /// The shipped rule sets, by name.
 pub const SHIPPED: [(&str, &str); 2] = [

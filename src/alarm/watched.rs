@@ -10,7 +10,8 @@ use super::error::AlarmError;
 use super::plan::AlarmPlan;
 use super::rows::alarm_schema;
 use super::step::{Acknowledged, AlarmOutputs, Alarms};
-use crate::dataflow::{DataflowError, Graph, Outputs, Partition, PartitionState};
+use crate::dataflow::checkpoint::{Content, StatePart};
+use crate::dataflow::{DataflowError, Graph, Outputs, Partition, Timing};
 use crate::schema::READINGS;
 
 /// The name of the alarms' blob in a checkpoint. Those of the windows hold a dot.
@@ -46,6 +47,17 @@ impl WatchedError {
     }
 }
 
+/// What of a checkpoint a partition takes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// Everything: it was written by the same queries.
+    All,
+    /// Event time, what was seen, and the alarms, but no window: it was written by other queries.
+    Source,
+    /// The alarms alone: it is of another topic.
+    Alarms,
+}
+
 /// One Kafka partition: its streams and its alarms.
 #[derive(Debug)]
 pub struct WatchedPartition {
@@ -55,38 +67,36 @@ pub struct WatchedPartition {
 
 impl WatchedPartition {
     /// A partition without history; see [`Partition::new`].
-    pub fn new(graph: &Arc<Graph>, rules: &Arc<AlarmPlan>, max_delay: i64) -> Result<Self, WatchedError> {
-        Ok(Self { streams: Partition::new(graph, max_delay)?, alarms: Alarms::new(rules) })
+    pub fn new(graph: &Arc<Graph>, rules: &Arc<AlarmPlan>, timing: Timing) -> Result<Self, WatchedError> {
+        Ok(Self { streams: Partition::new(graph, timing)?, alarms: Alarms::new(rules) })
     }
 
-    /// A partition that goes on from the blobs of [`Self::encode`]. Where `windows` is false, the queries have
-    /// changed: its windows start empty, and only the alarms go on.
+    /// A partition that goes on from the pieces of [`Self::checkpoint`], or from as much of them as it is to take.
     pub fn restore(
         graph: &Arc<Graph>,
         rules: &Arc<AlarmPlan>,
-        max_delay: i64,
-        blobs: &[(String, Bytes)],
-        windows: bool,
+        timing: Timing,
+        pieces: &[(String, Bytes)],
+        take: Take,
     ) -> Result<Self, WatchedError> {
-        let streams = if windows {
-            Partition::restore(graph, max_delay, PartitionState::decode(graph, blobs)?)?
-        } else {
-            Partition::new(graph, max_delay)?
+        let streams = match take {
+            Take::All => Partition::restore(graph, timing, pieces)?,
+            Take::Source => Partition::restore_source(graph, timing, pieces)?,
+            Take::Alarms => Partition::new(graph, timing)?,
         };
         // A checkpoint from before there were alarms has none.
-        let alarms = match blobs.iter().find(|(name, _)| name == BLOB) {
+        let alarms = match pieces.iter().find(|(name, _)| name == BLOB) {
             Some((_, bytes)) => Alarms::restore(rules, bytes)?,
             None => Alarms::new(rules),
         };
         Ok(Self { streams, alarms })
     }
 
-    /// The state between two batches, as named blobs.
-    pub fn encode(&mut self) -> Result<Vec<(String, Bytes)>, WatchedError> {
-        let graph = Arc::clone(self.streams.graph());
-        let mut blobs = self.streams.state()?.encode(&graph)?;
-        blobs.push((BLOB.into(), self.alarms.encode()?.into()));
-        Ok(blobs)
+    /// The state between two batches, as pieces; see [`Partition::checkpoint`].
+    pub fn checkpoint(&mut self) -> Result<Vec<StatePart>, WatchedError> {
+        let mut pieces = self.streams.checkpoint()?;
+        pieces.push(StatePart { name: BLOB.into(), content: Content::Fresh(self.alarms.encode()?.into()) });
+        Ok(pieces)
     }
 
     /// The streams.

@@ -1,10 +1,10 @@
 //! The checkpoint chain of a partition in the store: the I/O around [`epoch`](super::epoch).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, path::Path};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     epoch::{chain_path, manifest_file, state_file},
     error::ArchiveError,
 };
+use crate::dataflow::checkpoint::{Content, StatePart};
 
 /// Requests of one operation that are under way at a time.
 pub(super) const PARALLEL: usize = 8;
@@ -105,11 +106,24 @@ impl<'a> Chain<'a> {
     pub(super) async fn create(
         &self,
         manifest: &EpochManifest,
-        state: Vec<StateBlob>,
+        state: Vec<StatePart>,
     ) -> Result<(), ArchiveError> {
-        let (state, ()) =
-            futures::future::try_join(self.put_state(manifest.epoch, state), self.check_owner(manifest))
+        let (put, before) =
+            futures::future::try_join(self.put_state(manifest.epoch, &state), self.state_before(manifest))
                 .await?;
+        let of = |part: StatePart| match part.content {
+            Content::Kept => before.get(&part.name).cloned().ok_or_else(|| ArchiveError::Corrupt {
+                path: self.path(&manifest_file(manifest.epoch)),
+                reason: format!("the epoch before has no state `{}` to keep", part.name),
+            }),
+            Content::Fresh(_) | Content::Lasting(_) => {
+                put.get(&part.name).cloned().ok_or_else(|| ArchiveError::Corrupt {
+                    path: self.path(&manifest_file(manifest.epoch)),
+                    reason: format!("the state `{}` was not written", part.name),
+                })
+            }
+        };
+        let state = state.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
         let stored =
             Stored { nonce: uuid::Uuid::new_v4(), manifest: EpochManifest { state, ..manifest.clone() } };
         let path = self.path(&manifest_file(manifest.epoch));
@@ -134,49 +148,95 @@ impl<'a> Chain<'a> {
         Err(fenced(manifest))
     }
 
-    /// An owner's last epoch is the newest of the chain, so it is still there. Only a worker that lost the
-    /// partition long ago finds it deleted, and could create its next one in the gap.
-    async fn check_owner(&self, manifest: &EpochManifest) -> Result<(), ArchiveError> {
+    /// The state of the epoch before, by name. An owner's last epoch is the newest of the chain, so it is still there.
+    /// Only a worker that lost the partition long ago finds it deleted, and could create its next one in the gap.
+    async fn state_before(
+        &self,
+        manifest: &EpochManifest,
+    ) -> Result<HashMap<String, StateRef>, ArchiveError> {
         if let Some(last) = manifest.epoch.0.checked_sub(1) {
-            let path = self.path(&manifest_file(Epoch(last)));
-            match self.store.head(&path).await {
-                Ok(_) => return Ok(()),
-                Err(StoreError::NotFound { .. }) => {}
-                Err(e) => return Err(ArchiveError::store(&path, e)),
+            match self.read_stored(&self.path(&manifest_file(Epoch(last)))).await {
+                Ok(stored) => return Ok(by_name(stored.manifest.state)),
+                Err(ArchiveError::Store { source: StoreError::NotFound { .. }, .. }) => {}
+                Err(e) => return Err(e),
             }
         }
-        if self.list().await?.manifests.is_empty() { Ok(()) } else { Err(fenced(manifest)) }
+        if self.list().await?.manifests.is_empty() { Ok(HashMap::new()) } else { Err(fenced(manifest)) }
     }
 
-    async fn put_state(&self, epoch: Epoch, blobs: Vec<StateBlob>) -> Result<Vec<StateRef>, ArchiveError> {
-        let puts = blobs.into_iter().map(async |blob| {
-            let file = state_file(epoch);
-            let path = self.path(&file);
-            let size = blob.bytes.len() as u64;
-            self.store.put(&path, blob.bytes.into()).await.map_err(|e| ArchiveError::store(&path, e))?;
-            Ok(StateRef { name: blob.name, file, size })
+    /// Puts new pieces one after the other into two files: those of this epoch alone, and those that may be kept. A
+    /// request for each piece would cost more than the bytes.
+    async fn put_state(
+        &self,
+        epoch: Epoch,
+        parts: &[StatePart],
+    ) -> Result<HashMap<String, StateRef>, ArchiveError> {
+        let fresh = parts.iter().filter_map(|part| match &part.content {
+            Content::Fresh(bytes) => Some((&part.name, bytes)),
+            Content::Lasting(_) | Content::Kept => None,
         });
-        let puts: Vec<_> = puts.collect();
-        stream::iter(puts).buffered(PARALLEL).try_collect().await
+        let lasting = parts.iter().filter_map(|part| match &part.content {
+            Content::Lasting(bytes) => Some((&part.name, bytes)),
+            Content::Fresh(_) | Content::Kept => None,
+        });
+        let (fresh, lasting) = (fresh.collect::<Vec<_>>(), lasting.collect::<Vec<_>>());
+        let (fresh, lasting) =
+            futures::future::try_join(self.put_pieces(epoch, &fresh), self.put_pieces(epoch, &lasting))
+                .await?;
+        Ok(by_name(fresh.into_iter().chain(lasting).collect()))
+    }
+
+    async fn put_pieces(
+        &self,
+        epoch: Epoch,
+        pieces: &[(&String, &Bytes)],
+    ) -> Result<Vec<StateRef>, ArchiveError> {
+        if pieces.is_empty() {
+            return Ok(Vec::new());
+        }
+        let file = state_file(epoch);
+        let path = self.path(&file);
+        let mut at = 0;
+        let mut refs = Vec::with_capacity(pieces.len());
+        for (name, bytes) in pieces {
+            let size = bytes.len() as u64;
+            refs.push(StateRef { name: (*name).clone(), file: file.clone(), at, size });
+            at += size;
+        }
+        // A payload of several pieces is sent without being joined.
+        let payload: PutPayload = pieces.iter().map(|(_, bytes)| (*bytes).clone()).collect();
+        self.store.put(&path, payload).await.map_err(|e| ArchiveError::store(&path, e))?;
+        Ok(refs)
     }
 
     /// Reads the state of an epoch.
     pub(super) async fn state(&self, manifest: &EpochManifest) -> Result<Vec<StateBlob>, ArchiveError> {
-        let reads = manifest.state.iter().map(async |state| {
-            let path = self.path(&state.file);
-            let bytes = self.bytes(&path).await?;
-            if bytes.len() as u64 != state.size {
-                let reason = format!("{} bytes instead of {}", bytes.len(), state.size);
+        let mut files: BTreeMap<&str, Vec<&StateRef>> = BTreeMap::new();
+        for piece in &manifest.state {
+            files.entry(&piece.file).or_default().push(piece);
+        }
+        let reads = files.into_iter().map(async |(file, pieces)| {
+            let path = self.path(file);
+            let ranges: Vec<_> = pieces.iter().map(|piece| piece.at..piece.at + piece.size).collect();
+            // A shorter file gives fewer bytes or an error, as the store likes; its length says it clearly.
+            let length = self.store.head(&path).await.map_err(|e| ArchiveError::store(&path, e))?.size;
+            if let Some(least) = ranges.iter().map(|range| range.end).max().filter(|&end| end > length) {
+                let reason = format!("{length} bytes instead of {least} or more");
                 return Err(ArchiveError::Corrupt { path, reason });
             }
-            Ok(StateBlob { name: state.name.clone(), bytes })
+            let read =
+                self.store.get_ranges(&path, &ranges).await.map_err(|e| ArchiveError::store(&path, e))?;
+            let blobs =
+                pieces.iter().zip(read).map(|(piece, bytes)| StateBlob { name: piece.name.clone(), bytes });
+            Ok(blobs.collect::<Vec<_>>())
         });
         let reads: Vec<_> = reads.collect();
-        stream::iter(reads).buffered(PARALLEL).try_collect().await
+        let blobs: Vec<Vec<StateBlob>> = stream::iter(reads).buffered(PARALLEL).try_collect().await?;
+        Ok(blobs.into_iter().flatten().collect())
     }
 
-    /// Deletes every manifest and state older than the newest `keep` epochs up to `committed`. The newest
-    /// manifest stays in any case.
+    /// Deletes every manifest older than the newest `keep` epochs up to `committed`, and the state that none of
+    /// those left refers to. The newest manifest stays in any case.
     pub(super) async fn prune(&self, committed: Epoch, keep: usize) -> Result<(), ArchiveError> {
         let listing = self.list().await?;
         let oldest = listing.manifests.range(..=committed).rev().nth(keep.max(1) - 1);
@@ -187,8 +247,13 @@ impl<'a> Chain<'a> {
         for path in listing.manifests.range(..oldest).map(|(_, path)| path) {
             self.delete(path).await?;
         }
+        // What the oldest kept epoch does not refer to, no later one does: an epoch keeps what the one before it had.
+        let kept = self.read_stored(&self.path(&manifest_file(oldest))).await?.manifest.state;
+        let kept: HashSet<&str> = kept.iter().map(|piece| piece.file.as_str()).collect();
         for path in listing.state.range(..oldest).flat_map(|(_, paths)| paths) {
-            self.delete(path).await?;
+            if !path.filename().is_some_and(|file| kept.contains(file)) {
+                self.delete(path).await?;
+            }
         }
         Ok(())
     }
@@ -199,6 +264,10 @@ impl<'a> Chain<'a> {
             Err(e) => Err(ArchiveError::store(path, e)),
         }
     }
+}
+
+fn by_name(state: Vec<StateRef>) -> HashMap<String, StateRef> {
+    state.into_iter().map(|piece| (piece.name.clone(), piece)).collect()
 }
 
 fn fenced(manifest: &EpochManifest) -> ArchiveError {

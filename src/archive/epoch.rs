@@ -5,8 +5,9 @@
 //! ```text
 //! _coldstream/checkpoints/<topic>/<partition:05>/
 //!     <epoch:020>.json             manifest: created once, never overwritten
-//!     <epoch:020>-<uuid>.state     sealed state that the manifest of that epoch refers to
+//!     <epoch:020>-<uuid>.state     pieces of state, written with that epoch
 //! ```
+//! The format is in `docs/checkpoint-format.md`.
 //!
 //! Invariants:
 //! - An epoch exists exactly when its manifest does; all it refers to was stored before.
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::encode::DataFile;
 
 /// Version of the manifest's format.
-pub const MANIFEST_FORMAT: u32 = 1;
+pub const MANIFEST_FORMAT: u32 = 2;
 
 /// Number of a checkpoint in the chain of its partition: each follows the one before by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,8 +66,10 @@ pub struct StateBlob {
 pub struct StateRef {
     /// Name of the [`StateBlob`].
     pub name: String,
-    /// File name, in the folder of the manifest.
+    /// File name, in the folder of the manifest. It may have been written with an earlier epoch.
     pub file: String,
+    /// Its first byte in the file.
+    pub at: u64,
     /// Length in bytes.
     pub size: u64,
 }

@@ -4,7 +4,7 @@
 //!
 //! 1. [`Archive::write_files`] puts Parquet files under names nobody has used. They are in no table yet, so
 //!    they can be lost or repeated without harm.
-//! 2. [`Archive::create_epoch`] puts the sealed state and then the manifest, which names the files, the state
+//! 2. [`Archive::create_epoch`] puts what is new of the state and then the manifest, which names the files, the state
 //!    and the Kafka offset to go on from. The manifest is created, never overwritten: that create is the
 //!    moment the epoch exists, and only one of several workers can make it.
 //! 3. [`Archive::commit`] adds the files to their tables, together with a `txn` action that says which epoch
@@ -61,6 +61,7 @@ pub use self::{
     store::StoreOptions,
     table::TableInfo,
 };
+use crate::dataflow::checkpoint::StatePart;
 
 /// Files longer than this are put in parts, so that a slow link loses a part and not the file.
 const MULTIPART: usize = 32 * 1024 * 1024;
@@ -200,7 +201,8 @@ impl Archive {
         Ok(encoded.file)
     }
 
-    /// Makes an epoch exist: puts its state, then creates its manifest. `manifest.state` is filled in here.
+    /// Makes an epoch exist: puts what is new of its state, then creates its manifest. `manifest.state` is filled in
+    /// here. A piece that is to be kept must be part of the epoch before.
     ///
     /// Epochs of a partition follow each other by one; the first one of a chain may have any number
     /// ([`Epoch::FIRST`] by custom).
@@ -212,7 +214,7 @@ impl Archive {
     pub async fn create_epoch(
         &self,
         manifest: &EpochManifest,
-        state: Vec<StateBlob>,
+        state: Vec<StatePart>,
     ) -> Result<(), ArchiveError> {
         self.chain(&manifest.topic, manifest.partition).create(manifest, state).await
     }

@@ -10,6 +10,7 @@ use arrow::{
 use datafusion::prelude::SessionContext;
 
 use super::*;
+use crate::dataflow::checkpoint::Content;
 use crate::schema::timestamp_type;
 
 mod crash;
@@ -57,8 +58,14 @@ fn manifest(partition: i32, epoch: u64, files: BTreeMap<String, Vec<DataFile>>) 
     }
 }
 
-fn state(text: &'static str) -> Vec<StateBlob> {
-    vec![StateBlob { name: "panes/features".to_owned(), bytes: Bytes::from_static(text.as_bytes()) }]
+fn state(text: &'static str) -> Vec<StatePart> {
+    let content = Content::Fresh(Bytes::from_static(text.as_bytes()));
+    vec![StatePart { name: "features.0".to_owned(), content }]
+}
+
+/// The same as it is read back.
+fn held(text: &'static str) -> Vec<StateBlob> {
+    vec![StateBlob { name: "features.0".to_owned(), bytes: Bytes::from_static(text.as_bytes()) }]
 }
 
 /// A folder with an archive and some tables.

@@ -11,7 +11,7 @@ use super::tables::history;
 use crate::alarm::{AlarmPlan, RuleFile, StreamRows};
 use crate::archive::{Archive, StoreOptions};
 use crate::config::DataflowConfig;
-use crate::dataflow::{Graph, Query};
+use crate::dataflow::{Graph, Query, Timing};
 use crate::history::backtest::{Backtest, Input};
 use crate::history::{model_extensions, model_versions};
 use crate::model::Registry;
@@ -41,6 +41,12 @@ pub struct BacktestArgs {
     /// How much older than the newest reading a reading may be and still be waited for
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     pub max_delay: i64,
+    /// How long after its end a window takes late readings and is given again
+    #[arg(long, default_value = "0s", value_parser = parse_duration)]
+    pub allowed_lateness: i64,
+    /// Leave readings out of the queries whose machine and time were there before
+    #[arg(long)]
+    pub drop_duplicates: bool,
     /// New or empty folder for the tables: DIR/STREAM/part-0.parquet
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -77,7 +83,12 @@ pub async fn run(args: &BacktestArgs) -> Result<(), Failure> {
         bar.set_style(style);
     }
     let progress = |readings| bar.set_position(readings);
-    let times = (args.max_delay, DataflowConfig::default().max_skew.micros());
+    let timing = Timing {
+        allowed_lateness: args.allowed_lateness,
+        drop_duplicates: args.drop_duplicates,
+        ..Timing::new(args.max_delay)
+    };
+    let times = (timing, DataflowConfig::default().max_skew.micros());
     let backtest = Backtest::new((Arc::new(graph), Arc::new(rules)), schema, times, &args.out, &progress)?;
     let summary = backtest.run(&input).await?;
     bar.finish_and_clear();

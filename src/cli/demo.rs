@@ -17,7 +17,7 @@ use crate::alarm::RuleFile;
 use crate::app::App;
 use crate::archive::{Archive, StoreOptions};
 use crate::config::OnQueryChange;
-use crate::dataflow::Query;
+use crate::dataflow::{Query, Timing};
 use crate::model::{ModelFile, Registry};
 use crate::schema::ReadingSchema;
 use crate::simulate::parse_duration;
@@ -87,7 +87,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
             input: Input::default(),
             schema: ReadingSchema::default(),
             commit_interval: Duration::from_secs(5),
-            max_delay: 2_000_000,
+            timing: Timing::new(2_000_000),
             max_skew: 600_000_000,
             idle_timeout: 30_000_000,
             on_query_change: OnQueryChange::Refuse,

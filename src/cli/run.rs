@@ -41,7 +41,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         input: Input::new(format, absent, registry)?,
         schema: config.reading_schema()?,
         commit_interval: config.archive.commit_interval.duration(),
-        max_delay: config.dataflow.max_delay.micros(),
+        timing: config.dataflow.timing(),
         max_skew: config.dataflow.max_skew.micros(),
         idle_timeout: config.dataflow.idle_timeout.micros(),
         on_query_change: config.dataflow.on_query_change,

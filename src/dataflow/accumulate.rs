@@ -46,6 +46,20 @@ pub struct Sealed {
     pub rows: usize,
 }
 
+impl Aggregate {
+    /// Fields of its state.
+    pub fn state_fields(&self) -> Result<Vec<FieldRef>> {
+        self.expr.state_fields()
+    }
+}
+
+impl Sealed {
+    /// Bytes of memory held.
+    pub fn memory(&self) -> usize {
+        self.keys.iter().chain(self.states.iter().flatten()).map(|c| c.get_array_memory_size()).sum()
+    }
+}
+
 impl TableShape {
     /// Fields of a sealed table: the keys, then every state column, under unique names.
     pub fn state_schema(&self) -> Result<SchemaRef> {
@@ -54,7 +68,7 @@ impl TableShape {
             fields.push(Arc::new(key.as_ref().clone().with_name(format!("key{i}"))));
         }
         for (i, aggregate) in self.aggregates.iter().enumerate() {
-            for (j, field) in aggregate.expr.state_fields()?.into_iter().enumerate() {
+            for (j, field) in aggregate.state_fields()?.into_iter().enumerate() {
                 let field: Field =
                     field.as_ref().clone().with_name(format!("agg{i}.{j}")).with_nullable(true);
                 fields.push(Arc::new(field));
@@ -99,6 +113,12 @@ impl AggregateTable {
             Some(groups) => groups.len(),
             None => usize::from(self.touched),
         }
+    }
+
+    /// Bytes of memory held, roughly.
+    pub fn memory(&self) -> usize {
+        let groups = self.groups.as_ref().map_or(0, |groups| groups.size());
+        groups + self.accumulators.iter().map(|a| a.size()).sum::<usize>()
     }
 
     fn intern(&mut self, keys: &[ArrayRef], rows: usize) -> Result<()> {

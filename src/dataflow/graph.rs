@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::DATAFUSION_VERSION;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
@@ -16,13 +17,14 @@ use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
 use sha2::{Digest, Sha256};
 
+use super::checkpoint::STATE_FORMAT;
 use super::error::DataflowError;
 use super::query::{Parsed, Query, in_order};
 use super::sql::node::{StageInput, WindowAggregate};
 use super::sql::plan::{compile_window, physical_plan};
 use super::sql::{self, Extensions};
+use super::stage::Stateful;
 use super::streamable::{StreamTable, check};
-use super::window::WindowPlan;
 use crate::schema::{READINGS, TIMESTAMP, WINDOW_TIME};
 
 /// One step of a query.
@@ -30,8 +32,8 @@ use crate::schema::{READINGS, TIMESTAMP, WINDOW_TIME};
 pub enum Stage {
     /// Stateless SQL, run on each batch.
     Segment(Arc<dyn ExecutionPlan>),
-    /// A windowed aggregation.
-    Window(Arc<WindowPlan>),
+    /// What remembers rows.
+    Stateful(Stateful),
 }
 
 /// One query, planned.
@@ -72,7 +74,8 @@ impl Graph {
         let session = sql::session(extensions, 1);
         session.register_table(READINGS, Arc::new(StreamTable::new(source)))?;
         let mut digest = Sha256::new();
-        digest.update(format!("{source:?}\n{version}\n"));
+        // What a partial state holds may change with DataFusion.
+        digest.update(format!("{STATE_FORMAT} {DATAFUSION_VERSION}\n{source:?}\n{version}\n"));
         let mut streams: Vec<Stream> = Vec::new();
         let mut positions: HashMap<String, usize> = HashMap::new();
         for parsed in in_order(queries)? {
@@ -140,7 +143,7 @@ fn plan_stream(
     cut(session, &optimized, &mut stages).map_err(located)?;
     let schema = match stages.last() {
         Some(Stage::Segment(plan)) => plan.schema(),
-        Some(Stage::Window(window)) => Arc::clone(&window.schema),
+        Some(Stage::Stateful(plan)) => Arc::clone(plan.schema()),
         None => return Err(query.error(1, "the query has no step", None)),
     };
     let event_time = [WINDOW_TIME, TIMESTAMP]
@@ -178,7 +181,7 @@ fn cut(session: &SessionContext, plan: &LogicalPlan, stages: &mut Vec<Stage>) ->
     let state = session.state();
     if let Some(window) = window {
         cut(session, &window.input, stages)?;
-        stages.push(Stage::Window(Arc::new(compile_window(&window, state.execution_props())?)));
+        stages.push(Stage::Stateful(compile_window(&window, state.execution_props())?));
     }
     let upper = upper.data;
     if !matches!(&upper, LogicalPlan::Extension(e) if e.node.as_any().is::<StageInput>()) {

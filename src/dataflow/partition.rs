@@ -5,40 +5,63 @@
 //!
 //! **Time.** The watermark is the newest event time less `max_delay`: nothing older is waited for. It moves
 //! with every reading, so a window fires *between* two readings. To keep that true for whole batches, a batch is
-//! cut, but only where it matters: before a reading that belongs to a window which the readings before it
-//! have just closed. Readings in order are never cut.
+//! cut, but only where it matters ([`Cut`]): before a reading that comes after the end of a window which the readings
+//! before it have just closed. Readings in order are never cut.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::array::UInt32Array;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
+use super::checkpoint::{Content, Ledger, STATE_FORMAT, StatePart, unreadable};
+use super::duplicates::Seen;
 use super::error::DataflowError;
 use super::graph::{Graph, Stage};
+use super::operator::{Cut, Operator};
 use super::segment::Segment;
-use super::spec::WindowSpec;
-use super::window::{WindowOperator, WindowState};
-use crate::schema::{TIMESTAMP, timestamp_type};
+use crate::schema::{MACHINE_ID, TIMESTAMP, timestamp_type};
+
+/// Name of the piece of a checkpoint with the partition's own state.
+const PARTITION: &str = "partition";
+/// Name of the piece with the readings seen of late.
+const DUPLICATES: &str = "readings.duplicates";
+
+/// How a partition treats time. Microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How much older than the newest reading a reading may be and still be waited for.
+    pub max_delay: i64,
+    /// How long after its end a window takes late readings and is given again.
+    pub allowed_lateness: i64,
+    /// How far behind a machine's newest reading a repeated one is known.
+    pub duplicate_horizon: i64,
+    /// Whether the queries leave repeated readings out.
+    pub drop_duplicates: bool,
+}
+
+impl Timing {
+    /// Readings are waited for `max_delay`, no window is revised, and duplicates of the last two minutes are counted.
+    pub fn new(max_delay: i64) -> Self {
+        Self { max_delay, allowed_lateness: 0, duplicate_horizon: 120_000_000, drop_duplicates: false }
+    }
+}
 
 /// What one call gave.
 #[derive(Debug, Default)]
 pub struct Outputs {
     /// Rows by stream: position in [`Graph::streams`] and a batch that is not empty.
     pub streams: Vec<(usize, RecordBatch)>,
+    /// Rows that were given before and are given again with other values, by stream. They are for tables.
+    pub revised: Vec<(usize, RecordBatch)>,
     /// Readings that were late for every window of a stream ([`late_schema`]).
     pub late: Option<RecordBatch>,
-}
-
-/// The state of a partition between two batches.
-#[derive(Debug, Clone)]
-pub struct PartitionState {
-    /// Newest event time so far, microseconds.
-    pub newest: Option<i64>,
-    /// Watermark, microseconds; `None` before the first reading.
-    pub watermark: Option<i64>,
-    /// State of each window: position of the stream, position of the stage, state.
-    pub windows: Vec<(usize, usize, WindowState)>,
+    /// Readings that had come before.
+    pub duplicates: u64,
 }
 
 /// Schema of `late_readings`: a reading, the stream it was late for, and the watermark it met.
@@ -52,41 +75,53 @@ pub fn late_schema(readings: &SchemaRef) -> SchemaRef {
 #[derive(Debug)]
 enum Step {
     Segment(Segment),
-    Window(WindowOperator),
+    Stateful(Box<dyn Operator>, Ledger),
+}
+
+/// The piece [`PARTITION`] of a checkpoint.
+#[derive(Serialize, Deserialize)]
+struct Times {
+    format: u32,
+    newest: Option<i64>,
+    watermark: Option<i64>,
+    idle: bool,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Partition {
     graph: Arc<Graph>,
+    timing: Timing,
     /// Steps of each stream, in the order of [`Graph::streams`].
     streams: Vec<Vec<Step>>,
-    /// Windows over the time of the readings: these decide what is late.
-    windows: Vec<(usize, WindowSpec)>,
+    /// Where batches are cut, each once.
+    cuts: Vec<Cut>,
     late_schema: SchemaRef,
-    max_delay: i64,
+    seen: Seen,
+    seen_ledger: Ledger,
     newest: Option<i64>,
     watermark: Option<i64>,
+    /// Whether the clock moved the watermark last, and not a reading.
+    idle: bool,
 }
 
 impl Partition {
-    /// A partition without history. `max_delay`, in microseconds, is how much older than the newest reading a
-    /// reading may be and still be waited for.
-    pub fn new(graph: &Arc<Graph>, max_delay: i64) -> Result<Self, DataflowError> {
+    /// A partition without state.
+    pub fn new(graph: &Arc<Graph>, timing: Timing) -> Result<Self, DataflowError> {
         let mut streams = Vec::with_capacity(graph.streams().len());
-        let mut windows = Vec::new();
-        for (position, stream) in graph.streams().iter().enumerate() {
+        let mut cuts: Vec<Cut> = Vec::new();
+        for stream in graph.streams() {
             let mut steps = Vec::with_capacity(stream.stages.len());
             let mut over_readings = stream.over_readings;
             for stage in &stream.stages {
                 steps.push(match stage {
                     Stage::Segment(plan) => Step::Segment(Segment::new(plan, graph.context())?),
-                    Stage::Window(plan) => {
-                        if over_readings {
-                            windows.push((position, plan.spec));
-                            over_readings = false;
+                    Stage::Stateful(plan) => {
+                        if over_readings && !cuts.contains(&plan.cut()) {
+                            cuts.push(plan.cut());
                         }
-                        Step::Window(WindowOperator::new(Arc::clone(plan)))
+                        over_readings = false;
+                        Step::Stateful(plan.operator(timing.allowed_lateness)?, Ledger::default())
                     }
                 });
             }
@@ -94,29 +129,95 @@ impl Partition {
         }
         Ok(Self {
             graph: Arc::clone(graph),
+            timing,
             streams,
-            windows,
+            cuts,
             late_schema: late_schema(graph.source()),
-            max_delay,
+            seen: Seen::new(timing.duplicate_horizon),
+            seen_ledger: Ledger::default(),
             newest: None,
             watermark: None,
+            idle: false,
         })
     }
 
-    /// A partition that goes on from a checkpoint of the same queries.
-    pub fn restore(graph: &Arc<Graph>, max_delay: i64, state: PartitionState) -> Result<Self, DataflowError> {
-        let mut partition = Self::new(graph, max_delay)?;
-        partition.newest = state.newest;
-        partition.watermark = state.watermark;
-        for (stream, stage, window) in state.windows {
-            match partition.streams.get_mut(stream).and_then(|steps| steps.get_mut(stage)) {
-                Some(Step::Window(operator)) => {
-                    *operator = WindowOperator::restore(Arc::clone(operator.plan()), window);
+    /// A partition that goes on from a checkpoint of the same queries: from the pieces of [`Self::checkpoint`].
+    pub fn restore(
+        graph: &Arc<Graph>,
+        timing: Timing,
+        pieces: &[(String, Bytes)],
+    ) -> Result<Self, DataflowError> {
+        let mut partition = Self::new(graph, timing)?;
+        let pieces: HashMap<&str, &Bytes> = pieces.iter().map(|(n, b)| (n.as_str(), b)).collect();
+        partition.read_source(&pieces)?;
+        for (steps, stream) in partition.streams.iter_mut().zip(graph.streams()) {
+            for (number, (step, stage)) in steps.iter_mut().zip(&stream.stages).enumerate() {
+                if let (Step::Stateful(operator, ledger), Stage::Stateful(plan)) = (step, stage) {
+                    let name = format!("{}.{number}", stream.name);
+                    let (read, marks, chunks) = Ledger::read(&name, &plan.chunk_schema()?, &pieces)?;
+                    *operator = plan.restore(timing.allowed_lateness, marks, chunks)?;
+                    *ledger = read;
                 }
-                _ => return Err(DataflowError::Fingerprint("a window is missing".into())),
             }
         }
         Ok(partition)
+    }
+
+    /// A partition that takes up the state of the source, event time and what was seen, but no window: the queries are
+    /// others. Windows that end before the watermark have been given by those, and are not given again.
+    pub fn restore_source(
+        graph: &Arc<Graph>,
+        timing: Timing,
+        pieces: &[(String, Bytes)],
+    ) -> Result<Self, DataflowError> {
+        let mut partition = Self::new(graph, timing)?;
+        partition.take_source(pieces)?;
+        Ok(partition)
+    }
+
+    /// Goes on from the source's state of a checkpoint, with the windows as they are.
+    pub fn take_source(&mut self, pieces: &[(String, Bytes)]) -> Result<(), DataflowError> {
+        let pieces: HashMap<&str, &Bytes> = pieces.iter().map(|(n, b)| (n.as_str(), b)).collect();
+        self.read_source(&pieces)?;
+        if let Some(watermark) = self.watermark {
+            let empty = RecordBatch::new_empty(Arc::clone(self.graph.source()));
+            self.feed(empty, watermark, &mut Collected::new(self.streams.len()))?;
+        }
+        Ok(())
+    }
+
+    fn read_source(&mut self, pieces: &HashMap<&str, &Bytes>) -> Result<(), DataflowError> {
+        let Some(bytes) = pieces.get(PARTITION) else { return Err(unreadable(PARTITION, "it is missing")) };
+        let times: Times = serde_json::from_slice(bytes).map_err(|e| unreadable(PARTITION, e))?;
+        if times.format != STATE_FORMAT {
+            return Err(unreadable(PARTITION, format!("format {} is not {STATE_FORMAT}", times.format)));
+        }
+        (self.newest, self.watermark, self.idle) = (times.newest, times.watermark, times.idle);
+        let (ledger, marks, chunks) = Ledger::read(DUPLICATES, &Seen::schema(), pieces)?;
+        self.seen = Seen::restore(self.timing.duplicate_horizon, &marks, &chunks)?;
+        self.seen_ledger = ledger;
+        Ok(())
+    }
+
+    /// The state between two batches, as pieces; those that have not changed since the last call are not written
+    /// again. Who calls this must store the pieces before it calls again.
+    pub fn checkpoint(&mut self) -> Result<Vec<StatePart>, DataflowError> {
+        let times =
+            Times { format: STATE_FORMAT, newest: self.newest, watermark: self.watermark, idle: self.idle };
+        let json = serde_json::to_vec(&times).map_err(|e| unreadable(PARTITION, e))?;
+        let mut pieces = vec![StatePart { name: PARTITION.into(), content: Content::Fresh(json.into()) }];
+        let seen = self.seen.state(self.seen_ledger.wants_all())?;
+        pieces.extend(self.seen_ledger.write(DUPLICATES, &Seen::schema(), seen)?);
+        for (steps, stream) in self.streams.iter_mut().zip(self.graph.streams()) {
+            for (number, (step, stage)) in steps.iter_mut().zip(&stream.stages).enumerate() {
+                if let (Step::Stateful(operator, ledger), Stage::Stateful(plan)) = (step, stage) {
+                    let state = operator.state(ledger.wants_all())?;
+                    let name = format!("{}.{number}", stream.name);
+                    pieces.extend(ledger.write(&name, &plan.chunk_schema()?, state)?);
+                }
+            }
+        }
+        Ok(pieces)
     }
 
     /// The queries.
@@ -134,16 +235,27 @@ impl Partition {
         self.watermark
     }
 
+    /// Bytes of memory that the state takes, roughly.
+    pub fn memory(&self) -> usize {
+        let operators = self.streams.iter().flatten().filter_map(|step| match step {
+            Step::Segment(_) => None,
+            Step::Stateful(operator, _) => Some(operator.memory()),
+        });
+        operators.sum::<usize>() + self.seen.memory()
+    }
+
     /// Takes readings, in the order of their offsets, and gives what follows from them.
     pub fn process(&mut self, readings: &RecordBatch) -> Result<Outputs, DataflowError> {
         let mut collected = Collected::new(self.streams.len());
-        let times = self.times(readings)?;
+        let kept = self.without_duplicates(readings, &mut collected)?;
+        let readings = kept.as_ref().unwrap_or(readings);
+        let times = times_of(readings)?;
         let mut start = 0;
         let mut newest = self.newest;
         for (row, &ts) in times.values().iter().enumerate() {
-            if let Some(passed) = newest.map(|newest| newest - self.max_delay)
+            if let Some(passed) = newest.map(|newest| newest - self.timing.max_delay)
                 && ts < passed
-                && self.closed_between(ts, self.watermark, passed)
+                && self.cuts.iter().any(|cut| cut.is_before(ts, self.watermark, passed))
             {
                 self.newest = newest;
                 self.feed(readings.slice(start, row - start), passed, &mut collected)?;
@@ -151,10 +263,11 @@ impl Partition {
             }
             newest = newest.max(Some(ts));
         }
+        self.idle &= newest == self.newest;
         self.newest = newest;
         if let Some(newest) = newest {
             let rest = readings.slice(start, readings.num_rows() - start);
-            self.feed(rest, newest - self.max_delay, &mut collected)?;
+            self.feed(rest, newest - self.timing.max_delay, &mut collected)?;
         }
         self.outputs(collected)
     }
@@ -163,6 +276,7 @@ impl Partition {
     pub fn advance(&mut self, watermark: i64) -> Result<Outputs, DataflowError> {
         let mut collected = Collected::new(self.streams.len());
         let empty = RecordBatch::new_empty(Arc::clone(self.graph.source()));
+        self.idle = true;
         self.feed(empty, watermark, &mut collected)?;
         self.outputs(collected)
     }
@@ -172,33 +286,22 @@ impl Partition {
         self.advance(i64::MAX)
     }
 
-    /// The state between two batches.
-    pub fn state(&mut self) -> Result<PartitionState, DataflowError> {
-        let mut windows = Vec::new();
-        for (stream, steps) in self.streams.iter_mut().enumerate() {
-            for (stage, step) in steps.iter_mut().enumerate() {
-                if let Step::Window(operator) = step {
-                    windows.push((stream, stage, operator.state()?));
-                }
-            }
+    /// Counts the readings that have come before. Gives those that are left where they are to be dropped.
+    fn without_duplicates(
+        &mut self,
+        readings: &RecordBatch,
+        collected: &mut Collected,
+    ) -> Result<Option<RecordBatch>, DataflowError> {
+        let Some(machines) = readings.column_by_name(MACHINE_ID).and_then(|c| c.as_string_opt::<i32>())
+        else {
+            return Err(missing(MACHINE_ID));
+        };
+        let Some(new) = self.seen.look(machines, times_of(readings)?) else { return Ok(None) };
+        collected.duplicates += new.false_count() as u64;
+        if !self.timing.drop_duplicates {
+            return Ok(None);
         }
-        Ok(PartitionState { newest: self.newest, watermark: self.watermark, windows })
-    }
-
-    fn times<'a>(&self, readings: &'a RecordBatch) -> Result<&'a TimestampMicrosecondArray, DataflowError> {
-        let column = readings.column_by_name(TIMESTAMP).and_then(|c| c.as_primitive_opt());
-        column.ok_or_else(|| {
-            arrow::error::ArrowError::SchemaError(format!("readings have no column `{TIMESTAMP}`")).into()
-        })
-    }
-
-    /// Whether a window that holds `ts` ends after `from` and not after `to`.
-    fn closed_between(&self, ts: i64, from: Option<i64>, to: i64) -> bool {
-        self.windows.iter().any(|(_, spec)| {
-            let pane = spec.pane_of(ts);
-            let next = from.map_or(i64::MIN, |from| spec.next_end(from)).max(spec.first_end(pane));
-            next <= to.min(spec.last_end(pane))
-        })
+        Ok(Some(filter_record_batch(readings, &new)?))
     }
 
     /// Runs all streams over readings none of which is separated from another by the end of its window.
@@ -208,85 +311,146 @@ impl Partition {
         watermark: i64,
         collected: &mut Collected,
     ) -> Result<(), DataflowError> {
-        self.find_late(&readings, collected)?;
+        let met = self.watermark;
         let watermark = self.watermark.map_or(watermark, |old| old.max(watermark));
         self.watermark = Some(watermark);
-        let mut rows: Vec<Option<RecordBatch>> = Vec::with_capacity(self.streams.len());
+        let mut late_rows = Vec::new();
+        let mut flows: Vec<Flow> = Vec::with_capacity(self.streams.len());
         for (position, steps) in self.streams.iter_mut().enumerate() {
-            let mut batch = match self.graph.streams()[position].input {
-                None => Some(readings.clone()).filter(|b| b.num_rows() > 0),
-                Some(input) => rows[input].clone(),
+            let stream = &self.graph.streams()[position];
+            let mut flow = match stream.input {
+                None => Flow { rows: Some(readings.clone()).filter(|b| b.num_rows() > 0), ..Flow::default() },
+                Some(input) => flows[input].clone(),
             };
+            let mut over_readings = stream.over_readings;
             for step in steps {
-                batch = match step {
-                    Step::Segment(segment) => match batch {
-                        Some(batch) => segment.run(batch)?,
-                        None => None,
-                    },
-                    Step::Window(operator) => {
-                        if let Some(batch) = batch {
-                            operator.push(&batch)?;
-                        }
-                        operator.advance(watermark)?
+                match step {
+                    Step::Segment(segment) => {
+                        flow.rows = flow.rows.map(|rows| segment.run(rows)).transpose()?.flatten();
+                        flow.revised = flow.revised.map(|rows| segment.run(rows)).transpose()?.flatten();
                     }
-                };
+                    Step::Stateful(operator, _) => {
+                        if let Some(rows) = &flow.rows {
+                            let late = operator.push(rows)?;
+                            if over_readings && !late.is_empty() {
+                                let rows = reading_rows(&readings, rows, late)?;
+                                late_rows.extend(rows.into_iter().map(|row| (row, position)));
+                            }
+                        }
+                        over_readings = false;
+                        // Rows that are given again would count twice: they end here.
+                        let emitted = operator.advance(flow.delayed(watermark))?;
+                        let delay = flow.delay + operator.delay();
+                        flow = Flow { rows: emitted.rows, revised: emitted.revised, delay };
+                    }
+                }
             }
-            if let Some(batch) = &batch {
-                collected.streams[position].push(batch.clone());
-            }
-            rows.push(batch);
+            collected.streams[position].extend(flow.rows.clone());
+            collected.revised[position].extend(flow.revised.clone());
+            flows.push(flow);
+        }
+        if !late_rows.is_empty() {
+            // In the order of the readings, so that it does not show where a batch was cut.
+            late_rows.sort_unstable();
+            collected.late.push(self.late(&readings, &late_rows, met)?);
         }
         Ok(())
     }
 
-    /// Notes the readings all of whose windows have fired, once for each stream that leaves them out.
-    fn find_late(&self, readings: &RecordBatch, collected: &mut Collected) -> Result<(), DataflowError> {
-        let Some(watermark) = self.watermark else { return Ok(()) };
-        let times = self.times(readings)?;
-        if times.values().iter().all(|&ts| ts >= watermark) {
-            return Ok(());
-        }
-        for &(stream, spec) in &self.windows {
-            let late = |ts: i64| {
-                let pane = spec.pane_of(ts);
-                ts < watermark && spec.covers(pane) && spec.last_end(pane) <= watermark
-            };
-            let mask: BooleanArray = times.values().iter().map(|&ts| Some(late(ts))).collect();
-            if mask.true_count() > 0 {
-                let rows = filter_record_batch(readings, &mask)?;
-                let count = rows.num_rows();
-                let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
-                let name: &str = &self.graph.streams()[stream].name;
-                columns.push(Arc::new(StringArray::from(vec![name; count])));
-                let met = TimestampMicrosecondArray::from_value(watermark, count).with_timezone("UTC");
-                columns.push(Arc::new(met));
-                collected.late.push(RecordBatch::try_new(Arc::clone(&self.late_schema), columns)?);
-            }
-        }
-        Ok(())
+    /// Late readings, each with the stream it was late for and the watermark it met.
+    fn late(
+        &self,
+        readings: &RecordBatch,
+        rows: &[(u32, usize)],
+        met: Option<i64>,
+    ) -> Result<RecordBatch, DataflowError> {
+        let numbers: UInt32Array = rows.iter().map(|(row, _)| Some(*row)).collect();
+        let names: StringArray =
+            rows.iter().map(|(_, stream)| Some(&*self.graph.streams()[*stream].name)).collect();
+        let mut columns: Vec<ArrayRef> = take_record_batch(readings, &numbers)?.columns().to_vec();
+        columns.push(Arc::new(names));
+        let met = TimestampMicrosecondArray::from_value(met.unwrap_or_default(), rows.len());
+        columns.push(Arc::new(met.with_timezone("UTC")));
+        Ok(RecordBatch::try_new(Arc::clone(&self.late_schema), columns)?)
     }
 
     fn outputs(&self, collected: Collected) -> Result<Outputs, DataflowError> {
-        let mut outputs = Outputs::default();
+        let mut outputs = Outputs { duplicates: collected.duplicates, ..Outputs::default() };
         for (position, batches) in collected.streams.iter().enumerate() {
-            if let Some(batch) = joined(batches)? {
-                outputs.streams.push((position, batch));
-            }
+            outputs.streams.extend(joined(batches)?.map(|batch| (position, batch)));
+        }
+        for (position, batches) in collected.revised.iter().enumerate() {
+            outputs.revised.extend(joined(batches)?.map(|batch| (position, batch)));
         }
         outputs.late = joined(&collected.late)?;
         Ok(outputs)
     }
 }
 
+/// What goes from one step to the next.
+#[derive(Debug, Clone, Default)]
+struct Flow {
+    rows: Option<RecordBatch>,
+    revised: Option<RecordBatch>,
+    /// By how much rows to come may be behind the watermark.
+    delay: i64,
+}
+
+impl Flow {
+    fn delayed(&self, watermark: i64) -> i64 {
+        if watermark == i64::MAX { watermark } else { watermark.saturating_sub(self.delay) }
+    }
+}
+
+fn missing(column: &str) -> DataflowError {
+    arrow::error::ArrowError::SchemaError(format!("readings have no column `{column}`")).into()
+}
+
+fn times_of(readings: &RecordBatch) -> Result<&TimestampMicrosecondArray, DataflowError> {
+    let column = readings.column_by_name(TIMESTAMP).and_then(|c| c.as_primitive_opt());
+    column.ok_or_else(|| missing(TIMESTAMP))
+}
+
+/// The numbers of the readings behind the rows `late` of `pushed`, which is what a stateless query made of `readings`.
+fn reading_rows(
+    readings: &RecordBatch,
+    pushed: &RecordBatch,
+    late: Vec<u32>,
+) -> Result<Vec<u32>, DataflowError> {
+    if pushed.num_rows() == readings.num_rows() {
+        return Ok(late);
+    }
+    // The query left some out: the others are found by machine and time.
+    let names = |batch: &RecordBatch| -> Result<(StringArray, TimestampMicrosecondArray), DataflowError> {
+        let machines = batch.column_by_name(MACHINE_ID).and_then(|c| c.as_string_opt::<i32>());
+        match machines {
+            Some(machines) => Ok((machines.clone(), times_of(batch)?.clone())),
+            None => Err(missing(MACHINE_ID)),
+        }
+    };
+    let (machines, times) = names(&take_record_batch(pushed, &UInt32Array::from(late))?)?;
+    let wanted: HashSet<(&str, i64)> =
+        machines.iter().flatten().zip(times.values().iter().copied()).collect();
+    let (machines, times) = names(readings)?;
+    let rows = (0u32..).zip(machines.iter().flatten()).zip(times.values());
+    Ok(rows
+        .filter(|((_, machine), ts)| wanted.contains(&(*machine, **ts)))
+        .map(|((row, _), _)| row)
+        .collect())
+}
+
 /// Batches of one call, before they are joined.
 struct Collected {
     streams: Vec<Vec<RecordBatch>>,
+    revised: Vec<Vec<RecordBatch>>,
     late: Vec<RecordBatch>,
+    duplicates: u64,
 }
 
 impl Collected {
     fn new(streams: usize) -> Self {
-        Self { streams: vec![Vec::new(); streams], late: Vec::new() }
+        let none = || vec![Vec::new(); streams];
+        Self { streams: none(), revised: none(), late: Vec::new(), duplicates: 0 }
     }
 }
 

@@ -15,7 +15,25 @@
 use super::error::DataflowError;
 use datafusion::common::DataFusionError;
 
-/// A window over event time. All lengths in microseconds.
+/// The window function of a query. All lengths in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WindowKind {
+    /// Windows of fixed length.
+    Fixed(WindowSpec),
+    /// Sessions, which end after a silence of this length.
+    Session(i64),
+}
+
+impl std::fmt::Display for WindowKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(spec) => write!(f, "size={}us, slide={}us", spec.size, spec.slide),
+            Self::Session(gap) => write!(f, "gap={gap}us"),
+        }
+    }
+}
+
+/// Windows of fixed length over event time. All lengths in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WindowSpec {
     size: i64,
@@ -57,8 +75,7 @@ impl WindowSpec {
     /// may lie between two windows: then this is later than [`Self::last_end`].
     pub fn first_end(&self, pane: i64) -> i64 {
         // The first window that holds the pane is the first whose end is past the pane's start.
-        let end_offset = (self.offset + self.size).rem_euclid(self.slide);
-        floor_to(pane, self.slide, end_offset) + self.slide
+        self.boundary(pane) + self.slide
     }
 
     /// End of the last window that holds the pane starting at `pane`.
@@ -71,9 +88,23 @@ impl WindowSpec {
         self.first_end(pane) <= self.last_end(pane)
     }
 
-    /// The first window end that is after `instant`.
-    pub fn next_end(&self, instant: i64) -> i64 {
-        self.first_end(instant)
+    /// End of the pane that holds `ts`.
+    pub fn pane_end(&self, ts: i64) -> i64 {
+        self.pane_of(ts) + self.pane()
+    }
+
+    /// The last window end that is not after `instant`. The two ends of time are their own.
+    pub fn boundary(&self, instant: i64) -> i64 {
+        if instant == i64::MIN || instant == i64::MAX {
+            return instant;
+        }
+        floor_to(instant, self.slide, (self.offset + self.size).rem_euclid(self.slide))
+    }
+
+    /// Start of the block that holds the pane starting at `pane`. Blocks are as long as a window, so that a window
+    /// is the last panes of one block and the first of the next.
+    pub fn block_of(&self, pane: i64) -> i64 {
+        floor_to(pane, self.size, self.offset)
     }
 }
 

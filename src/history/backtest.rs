@@ -18,7 +18,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use crate::alarm::{AlarmPlan, WatchedError, WatchedOutputs, WatchedPartition};
-use crate::dataflow::Graph;
+use crate::dataflow::{Graph, Timing};
 use crate::schema::{ALARMS, DEAD_LETTERS, KAFKA_PARTITION, LATE_READINGS, READINGS, ReadingSchema};
 use crate::serve::sql::{SqlEngine, SqlError};
 use crate::source::decode::Decoder;
@@ -102,7 +102,7 @@ pub struct Backtest<'a> {
     graph: Arc<Graph>,
     rules: Arc<AlarmPlan>,
     schema: ReadingSchema,
-    max_delay: i64,
+    timing: Timing,
     max_skew: i64,
     partitions: BTreeMap<i32, WatchedPartition>,
     out: Tables,
@@ -116,13 +116,13 @@ impl<'a> Backtest<'a> {
     pub fn new(
         (graph, rules): (Arc<Graph>, Arc<AlarmPlan>),
         schema: ReadingSchema,
-        (max_delay, max_skew): (i64, i64),
+        (timing, max_skew): (Timing, i64),
         out: &Path,
         progress: &'a (dyn Fn(u64) + Sync),
     ) -> Result<Self, BacktestError> {
         let out = Tables::create(out)?;
         let (partitions, summary) = (BTreeMap::new(), Summary::default());
-        Ok(Self { graph, rules, schema, max_delay, max_skew, partitions, out, summary, progress })
+        Ok(Self { graph, rules, schema, timing, max_skew, partitions, out, summary, progress })
     }
 
     /// Reads all of `input`, closes every window and every file.
@@ -205,7 +205,7 @@ impl<'a> Backtest<'a> {
             let partition = match self.partitions.entry(number) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(WatchedPartition::new(&self.graph, &self.rules, self.max_delay)?)
+                    entry.insert(WatchedPartition::new(&self.graph, &self.rules, self.timing)?)
                 }
             };
             let outputs = partition.process(&batch.slice(start, length))?;
@@ -219,7 +219,7 @@ impl<'a> Backtest<'a> {
 
     fn outputs(&mut self, outputs: WatchedOutputs) -> Result<(), BacktestError> {
         let WatchedOutputs { streams: outputs, alarms } = outputs;
-        for (position, batch) in outputs.streams {
+        for (position, batch) in outputs.streams.into_iter().chain(outputs.revised) {
             self.out.write(&self.graph.streams()[position].name, &batch)?;
         }
         if let Some(rows) = &alarms.rows {

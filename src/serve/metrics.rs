@@ -15,6 +15,7 @@ use super::live::PartitionStatus;
 const READINGS: &str = "coldstream_readings_total";
 const DEAD_LETTERS: &str = "coldstream_dead_letters_total";
 const LATE_READINGS: &str = "coldstream_late_readings_total";
+const DUPLICATES: &str = "coldstream_duplicate_readings_total";
 const ROWS: &str = "coldstream_rows_total";
 const WATERMARK: &str = "coldstream_watermark_seconds";
 const LAG: &str = "coldstream_consumer_lag";
@@ -54,6 +55,7 @@ fn describe() {
         REGISTRY_FAILURES,
         "Questions to the schema registry that it did not answer; while it does not, partitions wait."
     );
+    describe_counter!(DUPLICATES, "Readings of a machine and an event time that were there before.");
     describe_counter!(ROWS, "Rows produced, by stream.");
     describe_gauge!(
         WATERMARK,
@@ -64,6 +66,7 @@ fn describe() {
     describe_histogram!(COMMIT, Unit::Seconds, "Time to commit a checkpoint to all tables.");
     // The metric without labels is there from the start, so that a rate over it has its first point.
     counter!(READINGS).increment(0);
+    counter!(DUPLICATES).increment(0);
 }
 
 /// Counts readings processed.
@@ -89,6 +92,11 @@ pub fn registry_failure() {
 /// Counts readings too late for the windows of `stream`.
 pub fn late_readings(stream: &str, readings: u64) {
     counter!(LATE_READINGS, "stream" => stream.to_owned()).increment(readings);
+}
+
+/// Counts readings that had come before.
+pub fn duplicates(readings: u64) {
+    counter!(DUPLICATES).increment(readings);
 }
 
 /// Notes how long a commit took.

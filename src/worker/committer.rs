@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use chrono::Utc;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use super::hot::HotRows;
 use super::{Shared, WorkerError};
-use crate::archive::{Epoch, EpochManifest, MANIFEST_FORMAT, StateBlob};
+use crate::archive::{Archive, ArchiveError, Epoch, EpochManifest, MANIFEST_FORMAT, TableSpec};
+use crate::dataflow::StatePart;
 
 /// How long the first epoch waits for those of the other partitions, so that they share a commit.
 const GATHER: Duration = Duration::from_millis(150);
@@ -24,10 +25,30 @@ pub(crate) struct SealedEpoch {
     pub(super) epoch: Epoch,
     pub(super) next_offset: i64,
     pub(super) watermark: Option<i64>,
+    /// Wall clock, microseconds since the epoch.
+    pub(super) sealed_at: i64,
     pub(super) rows: BTreeMap<String, Vec<RecordBatch>>,
-    pub(super) state: Vec<StateBlob>,
+    pub(super) state: Vec<StatePart>,
     /// Told once the epoch is in the tables.
     pub(super) stored: Vec<oneshot::Sender<()>>,
+}
+
+/// A partition that is another worker's by now.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) partition: i32,
+    /// [`ArchiveError::Fenced`].
+    pub(super) error: ArchiveError,
+}
+
+/// Where a worker's epochs are committed.
+pub(super) struct Commits {
+    pub(super) archive: Archive,
+    pub(super) specs: Vec<TableSpec>,
+    pub(super) topic: String,
+    /// Of the queries that made the epochs.
+    pub(super) fingerprint: String,
+    pub(super) hot: Arc<HotRows>,
 }
 
 pub(crate) struct Committer {
@@ -48,69 +69,94 @@ impl Committer {
                 epochs.push(next);
             }
             let Some(shared) = self.shared.upgrade() else { return };
-            if let Err(error) = commit(&shared, epochs).await {
-                shared.fail(error);
-                return;
+            let began = Instant::now();
+            let committed = |manifest: &EpochManifest| {
+                shared.offsets().insert(manifest.partition, manifest.next_offset);
+            };
+            match shared.commits.commit(epochs, committed).await {
+                Ok(lost) => {
+                    crate::serve::metrics::commit(began.elapsed());
+                    for lost in lost {
+                        shared.lost(lost);
+                    }
+                }
+                Err(error) => {
+                    shared.fail(error);
+                    return;
+                }
             }
         }
     }
 }
 
-async fn commit(shared: &Shared, epochs: Vec<SealedEpoch>) -> Result<(), WorkerError> {
-    let began = Instant::now();
-    let mut waiting = Vec::with_capacity(epochs.len());
-    let stores = epochs.into_iter().map(|epoch| store(shared, epoch));
-    let mut manifests = Vec::new();
-    for (manifest, stored) in try_join_all(stores).await? {
-        waiting.extend(stored);
-        manifests.push(manifest);
-    }
-    {
-        // Nobody may read between the commit and the moment the rows stop being hot: they would count twice.
-        let _turn = shared.hot.committing().await;
-        shared.archive.commit(&manifests).await?;
+impl Commits {
+    /// Commits epochs, at most one of each partition. `committed` hears of each that is in the tables before those
+    /// who wait for it do. Gives the partitions that other workers have gone on with; their epochs are nowhere.
+    ///
+    /// After an error, epochs may exist or not: the partitions must be recovered before anything of them is sealed.
+    pub(super) async fn commit(
+        &self,
+        epochs: Vec<SealedEpoch>,
+        committed: impl Fn(&EpochManifest),
+    ) -> Result<Vec<Lost>, WorkerError> {
+        let mut waiting = Vec::with_capacity(epochs.len());
+        let mut manifests = Vec::with_capacity(epochs.len());
+        let mut lost = Vec::new();
+        let stores = epochs.into_iter().map(async |epoch| (epoch.partition, self.store(epoch).await));
+        for (partition, stored) in join_all(stores).await {
+            match stored {
+                Ok((manifest, stored)) => {
+                    waiting.extend(stored);
+                    manifests.push(manifest);
+                }
+                // One partition that has moved does not hold the others up.
+                Err(error @ ArchiveError::Fenced { .. }) => lost.push(Lost { partition, error }),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        {
+            // Nobody may read between the commit and the moment the rows stop being hot: they would count twice.
+            let _turn = self.hot.committing().await;
+            self.archive.commit(&manifests).await?;
+            for manifest in &manifests {
+                self.hot.committed(manifest.partition, manifest.epoch);
+                committed(manifest);
+            }
+        }
+        for stored in waiting {
+            if stored.send(()).is_err() {
+                tracing::debug!("nobody waits for the epoch any more");
+            }
+        }
         for manifest in &manifests {
-            shared.hot.committed(manifest.partition, manifest.epoch);
-            shared.offsets().insert(manifest.partition, manifest.next_offset);
+            self.archive.prune_epochs(&manifest.topic, manifest.partition, KEPT_EPOCHS).await?;
         }
+        Ok(lost)
     }
-    for stored in waiting {
-        if stored.send(()).is_err() {
-            tracing::debug!("nobody waits for the epoch any more");
-        }
-    }
-    crate::serve::metrics::commit(began.elapsed());
-    for manifest in &manifests {
-        shared.archive.prune_epochs(&manifest.topic, manifest.partition, KEPT_EPOCHS).await?;
-    }
-    Ok(())
-}
 
-/// Writes the files and then the manifest: from here on the epoch exists.
-async fn store(
-    shared: &Shared,
-    sealed: SealedEpoch,
-) -> Result<(EpochManifest, Vec<oneshot::Sender<()>>), WorkerError> {
-    let writes = shared.specs.iter().filter_map(|spec| {
-        let rows = sealed.rows.get(&spec.name)?;
-        Some(async move {
-            let files = shared.archive.write_files(spec, rows).await?;
-            Ok::<_, WorkerError>((spec.name.clone(), files))
-        })
-    });
-    let files = try_join_all(writes).await?.into_iter().collect();
-    let manifest = EpochManifest {
-        format: MANIFEST_FORMAT,
-        topic: shared.settings.kafka.topic.clone(),
-        partition: sealed.partition,
-        epoch: sealed.epoch,
-        next_offset: sealed.next_offset,
-        watermark: sealed.watermark,
-        fingerprint: shared.graph.fingerprint().to_string(),
-        written_at: Utc::now().timestamp_micros(),
-        files,
-        state: Vec::new(),
-    };
-    shared.archive.create_epoch(&manifest, sealed.state).await?;
-    Ok((manifest, sealed.stored))
+    /// Writes the files and then the manifest: from here on the epoch exists.
+    async fn store(
+        &self,
+        sealed: SealedEpoch,
+    ) -> Result<(EpochManifest, Vec<oneshot::Sender<()>>), ArchiveError> {
+        let writes = self.specs.iter().filter_map(|spec| {
+            let rows = sealed.rows.get(&spec.name)?;
+            Some(async move { Ok((spec.name.clone(), self.archive.write_files(spec, rows).await?)) })
+        });
+        let files = try_join_all(writes).await?.into_iter().collect();
+        let manifest = EpochManifest {
+            format: MANIFEST_FORMAT,
+            topic: self.topic.clone(),
+            partition: sealed.partition,
+            epoch: sealed.epoch,
+            next_offset: sealed.next_offset,
+            watermark: sealed.watermark,
+            fingerprint: self.fingerprint.clone(),
+            written_at: sealed.sealed_at,
+            files,
+            state: Vec::new(),
+        };
+        self.archive.create_epoch(&manifest, sealed.state).await?;
+        Ok((manifest, sealed.stored))
+    }
 }

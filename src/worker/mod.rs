@@ -23,7 +23,7 @@ use crate::alarm::{AlarmPlan, WatchedError, alarm_schema};
 use crate::archive::{Archive, ArchiveError, TableSpec};
 use crate::config::OnQueryChange;
 use crate::dataflow::partition::late_schema;
-use crate::dataflow::{DataflowError, Graph};
+use crate::dataflow::{DataflowError, Graph, Timing};
 use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
 use crate::serve::alarm::{AlarmDesk, LiveAlarms};
 use crate::serve::live::{LiveState, PartitionStatus};
@@ -36,10 +36,13 @@ use crate::source::raw::RawBatch;
 mod committer;
 pub mod hot;
 mod orders;
+mod partition;
 mod schemas;
+#[cfg(test)]
+mod simulation;
 mod task;
 
-use committer::{Committer, SealedEpoch};
+use committer::{Commits, Committer, Lost, SealedEpoch};
 use hot::HotRows;
 use orders::Order;
 use task::{Task, TaskContext};
@@ -55,8 +58,8 @@ pub struct WorkerSettings {
     pub schema: ReadingSchema,
     /// How often an epoch is sealed.
     pub commit_interval: Duration,
-    /// See [`crate::config::DataflowConfig`]; microseconds.
-    pub max_delay: i64,
+    /// How the partitions treat time; see [`crate::config::DataflowConfig`].
+    pub timing: Timing,
     /// Microseconds.
     pub max_skew: i64,
     /// Microseconds.
@@ -150,14 +153,12 @@ pub struct WorkerParts {
 
 /// What the threads share.
 pub(crate) struct Shared {
-    settings: WorkerSettings,
+    settings: Arc<WorkerSettings>,
     graph: Arc<Graph>,
     rules: Arc<AlarmPlan>,
-    specs: Vec<TableSpec>,
-    archive: Archive,
     live: Arc<LiveState>,
     alarms: Arc<LiveAlarms>,
-    hot: Arc<HotRows>,
+    commits: Commits,
     runtime: Handle,
     epochs: mpsc::UnboundedSender<SealedEpoch>,
     tasks: Mutex<HashMap<i32, Running>>,
@@ -184,6 +185,12 @@ impl Shared {
         self.stop.store(true, Ordering::Relaxed);
     }
 
+    /// Another worker has gone on with a partition of ours.
+    fn lost(&self, lost: Lost) {
+        tracing::warn!(partition = lost.partition, "another worker has the partition");
+        self.fail(lost.error.into());
+    }
+
     fn offsets(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, i64>> {
         self.offsets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,15 +210,15 @@ impl Worker {
         }
         let (epochs, sealed) = mpsc::unbounded_channel();
         let stop = Arc::new(AtomicBool::new(false));
+        let topic = settings.kafka.topic.clone();
+        let fingerprint = graph.fingerprint().to_string();
         let shared = Arc::new(Shared {
-            settings,
+            settings: Arc::new(settings),
             graph,
             rules,
-            specs,
-            archive,
             live,
             alarms,
-            hot,
+            commits: Commits { archive, specs, topic, fingerprint, hot },
             runtime: Handle::current(),
             epochs,
             tasks: Mutex::default(),
@@ -300,7 +307,7 @@ impl Assignee for Partitions {
         }
         self.0.live.remove_partition(partition);
         self.0.alarms.forget(&self.0.live, partition);
-        self.0.hot.forget(partition);
+        self.0.commits.hot.forget(partition);
         tracing::info!(partition, "partition released");
     }
 

@@ -115,6 +115,6 @@ async fn pruning_keeps_the_newest_committed_and_all_that_is_not_committed() {
     archive.prune_epochs(TOPIC, 0, 0).await.unwrap();
     assert_eq!(chain_files(&fixture), (vec![6], vec![6]));
     let recovered = archive.recover(TOPIC, 0).await.unwrap().unwrap();
-    assert_eq!((recovered.manifest.epoch, recovered.state), (Epoch(6), state("s")));
+    assert_eq!((recovered.manifest.epoch, recovered.state), (Epoch(6), held("s")));
     assert_eq!(times(&archive, "readings").await, [1, 2, 3, 4, 5, 6]);
 }

@@ -46,7 +46,7 @@ fn plan_window(aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
             None => keys.push(expr.clone()),
         }
     }
-    let Some((window_at, (time, spec))) = window else {
+    let Some((window_at, (time, kind))) = window else {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     };
     if keys.iter().any(|key| matches!(key, Expr::GroupingSet(_))) {
@@ -57,7 +57,7 @@ fn plan_window(aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
     let node = WindowAggregate {
         input: Arc::unwrap_or_clone(aggregate.input),
         time,
-        spec,
+        kind,
         keys,
         window_at,
         aggregates: aggregate.aggr_expr,

@@ -22,7 +22,7 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
-use crate::dataflow::window::{WindowOperator, WindowPlan};
+use crate::dataflow::stage::Stateful;
 
 /// Where the batch at hand waits for the plan that is about to run.
 #[derive(Debug, Default)]
@@ -134,25 +134,25 @@ impl ExecutionPlan for SlotExec {
     }
 }
 
-/// A windowed aggregation over a whole table.
+/// A stateful step of a stream over a whole table.
 #[derive(Debug)]
 pub struct WindowExec {
     input: Arc<dyn ExecutionPlan>,
-    plan: Arc<WindowPlan>,
+    plan: Stateful,
     properties: Arc<PlanProperties>,
 }
 
 impl WindowExec {
-    /// The windows of `plan` over `input`.
-    pub fn new(input: Arc<dyn ExecutionPlan>, plan: Arc<WindowPlan>) -> Self {
-        let properties = properties(Arc::clone(&plan.schema), EmissionType::Final);
+    /// The step of `plan` over `input`.
+    pub fn new(input: Arc<dyn ExecutionPlan>, plan: Stateful) -> Self {
+        let properties = properties(Arc::clone(plan.schema()), EmissionType::Final);
         Self { input, plan, properties }
     }
 }
 
 impl DisplayAs for WindowExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "WindowExec: size={}us, slide={}us", self.plan.spec.size(), self.plan.spec.slide())
+        write!(f, "WindowExec: {}", self.plan)
     }
 }
 
@@ -177,9 +177,8 @@ impl ExecutionPlan for WindowExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        let plan = &self.plan;
-        for expr in std::iter::once(&plan.time).chain(&plan.keys).chain(&plan.inputs) {
-            if f(expr)? == TreeNodeRecursion::Stop {
+        for expr in self.plan.expressions() {
+            if f(&expr)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }
         }
@@ -192,7 +191,7 @@ impl ExecutionPlan for WindowExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self::new(input, Arc::clone(&self.plan)))),
+            (Some(input), true) => Ok(Arc::new(Self::new(input, self.plan.clone()))),
             _ => datafusion::common::internal_err!("WindowExec has one child"),
         }
     }
@@ -206,12 +205,13 @@ impl ExecutionPlan for WindowExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let mut input = self.input.execute(partition, context)?;
-        let mut operator = WindowOperator::new(Arc::clone(&self.plan));
+        // A table has all its rows: nothing is late, and nothing is revised.
+        let mut operator = self.plan.operator(0)?;
         let rows = async move {
             while let Some(batch) = input.next().await {
                 operator.push(&batch?)?;
             }
-            operator.finish()
+            Ok(operator.advance(i64::MAX)?.rows)
         };
         let rows = futures::stream::once(rows).try_filter_map(|batch| async move { Ok(batch) });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))

@@ -1,5 +1,5 @@
 //! The window functions of `GROUP BY` as SQL sees them: `tumble(ts, size)` and `hop(ts, slide, size)`, each with
-//! an optional offset. They are never called: the analyzer turns the aggregate around them into a window.
+//! an optional offset, and `session(ts, gap)`. They are never called: the analyzer turns the aggregate around them into a window.
 
 use std::sync::Arc;
 
@@ -9,15 +9,18 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::dataflow::spec::WindowSpec;
+use crate::dataflow::spec::{WindowKind, WindowSpec};
 use crate::schema::timestamp_type;
 
+/// How often a window has been given before: 0, unless late readings revised it.
+pub const REVISION: &str = "revision";
 /// Columns that a window adds to its query.
-pub const WINDOW_COLUMNS: [&str; 3] = ["window_start", "window_end", "window_time"];
+pub const WINDOW_COLUMNS: [&str; 4] = ["window_start", "window_end", "window_time", REVISION];
 
 /// Fields of the struct a window function stands for.
 pub fn window_fields() -> Fields {
-    WINDOW_COLUMNS.iter().map(|name| Field::new(*name, timestamp_type(), false)).collect()
+    let kind = |name| if name == REVISION { DataType::Int32 } else { timestamp_type() };
+    WINDOW_COLUMNS.iter().map(|name| Field::new(*name, kind(*name), false)).collect()
 }
 
 /// A window function: the name and where its arguments are.
@@ -27,9 +30,9 @@ pub struct WindowFunction {
     signature: Signature,
 }
 
-/// `tumble` and `hop`.
+/// `tumble`, `hop` and `session`.
 pub fn window_functions() -> Vec<Arc<ScalarUDF>> {
-    ["tumble", "hop"]
+    ["tumble", "hop", "session"]
         .into_iter()
         .map(|name| {
             let signature = Signature::variadic_any(Volatility::Immutable);
@@ -61,7 +64,7 @@ impl ScalarUDFImpl for WindowFunction {
 }
 
 /// The window function in `expr`, if it is one: its event time and its windows.
-pub fn window_of(expr: &Expr) -> Result<Option<(Expr, WindowSpec)>> {
+pub fn window_of(expr: &Expr) -> Result<Option<(Expr, WindowKind)>> {
     let expr = match expr {
         Expr::Alias(alias) => alias.expr.as_ref(),
         other => other,
@@ -72,7 +75,10 @@ pub fn window_of(expr: &Expr) -> Result<Option<(Expr, WindowSpec)>> {
     }
     let name = call.func.name();
     let lengths = call.args[1..].iter().map(|arg| interval(name, arg)).collect::<Result<Vec<_>>>()?;
-    let spec = match (name, lengths.as_slice()) {
+    let kind = match (name, lengths.as_slice()) {
+        ("session", [gap]) if *gap > 0 => return Ok(Some((call.args[0].clone(), WindowKind::Session(*gap)))),
+        ("session", [_]) => return plan_err!("session(): the gap must be positive"),
+        ("session", _) => return plan_err!("session() wants (timestamp, gap)"),
         ("tumble", [size]) => WindowSpec::hop(*size, *size, 0),
         ("tumble", [size, offset]) => WindowSpec::hop(*size, *size, *offset),
         ("hop", [slide, size]) => WindowSpec::hop(*slide, *size, 0),
@@ -80,8 +86,8 @@ pub fn window_of(expr: &Expr) -> Result<Option<(Expr, WindowSpec)>> {
         ("tumble", _) => return plan_err!("tumble() wants (timestamp, size[, offset])"),
         _ => return plan_err!("hop() wants (timestamp, slide, size[, offset])"),
     };
-    match spec {
-        Ok(spec) => Ok(Some((call.args[0].clone(), spec))),
+    match kind {
+        Ok(spec) => Ok(Some((call.args[0].clone(), WindowKind::Fixed(spec)))),
         Err(error) => plan_err!("{name}(): {error}"),
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use datafusion::common::{Column, DFSchemaRef, Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
-use crate::dataflow::spec::WindowSpec;
+use crate::dataflow::spec::WindowKind;
 
 /// An aggregate whose grouping holds a window function. Its output has the columns of the aggregate that it
 /// replaces: the grouping expressions in order, the window as a struct, then the aggregates.
@@ -18,7 +18,7 @@ pub struct WindowAggregate {
     /// Event time of a row.
     pub time: Expr,
     /// The windows.
-    pub spec: WindowSpec,
+    pub kind: WindowKind,
     /// Grouping expressions without the window.
     pub keys: Vec<Expr>,
     /// Where the window stands among the grouping columns.
@@ -31,7 +31,7 @@ pub struct WindowAggregate {
 
 impl PartialOrd for WindowAggregate {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        (self.spec, self.window_at).partial_cmp(&(other.spec, other.window_at)).filter(|_| self == other)
+        (self.kind, self.window_at).partial_cmp(&(other.kind, other.window_at)).filter(|_| self == other)
     }
 }
 
@@ -56,9 +56,8 @@ impl UserDefinedLogicalNodeCore for WindowAggregate {
         let list = |exprs: &[Expr]| exprs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         write!(
             f,
-            "WindowAggregate: size={}us, slide={}us, time={}, keys=[{}], aggregates=[{}]",
-            self.spec.size(),
-            self.spec.slide(),
+            "WindowAggregate: {}, time={}, keys=[{}], aggregates=[{}]",
+            self.kind,
             self.time,
             list(&self.keys),
             list(&self.aggregates)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, Result};
@@ -20,7 +20,10 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use super::exec::{SlotExec, WindowExec};
 use super::node::{StageInput, WindowAggregate};
 use crate::dataflow::accumulate::{Aggregate, TableShape};
-use crate::dataflow::window::WindowPlan;
+use crate::dataflow::session::SessionPlan;
+use crate::dataflow::spec::WindowKind;
+use crate::dataflow::stage::Stateful;
+use crate::dataflow::window::{Grouping, WindowPlan};
 
 /// Plans the stock nodes and Coldstream's two.
 #[derive(Debug, Default)]
@@ -54,7 +57,7 @@ impl ExtensionPlanner for Windows {
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         if let (Some(window), [input]) = (node.as_any().downcast_ref::<WindowAggregate>(), physical_inputs) {
             let plan = compile_window(window, session.execution_props())?;
-            return Ok(Some(Arc::new(WindowExec::new(Arc::clone(input), Arc::new(plan)))));
+            return Ok(Some(Arc::new(WindowExec::new(Arc::clone(input), plan))));
         }
         if let Some(stage) = node.as_any().downcast_ref::<StageInput>() {
             return Ok(Some(Arc::new(SlotExec::try_new(stage.schema.inner(), None)?)));
@@ -64,7 +67,7 @@ impl ExtensionPlanner for Windows {
 }
 
 /// Compiles the expressions of a window against the schema of its input.
-pub fn compile_window(node: &WindowAggregate, props: &ExecutionProps) -> Result<WindowPlan> {
+pub fn compile_window(node: &WindowAggregate, props: &ExecutionProps) -> Result<Stateful> {
     let logical: &DFSchema = node.input.schema();
     let input: &Schema = logical.as_arrow();
     let context = PhysicalPlanningContext::default();
@@ -86,19 +89,26 @@ pub fn compile_window(node: &WindowAggregate, props: &ExecutionProps) -> Result<
         aggregates.push(Aggregate { expr: lowered.aggregate, args, filter });
     }
     let keys = node.keys.iter().map(physical).collect::<Result<Vec<_>>>()?;
-    let key_fields = keys
+    let mut key_fields = keys
         .iter()
         .enumerate()
         .map(|(i, key)| Ok(Field::new(format!("key{i}"), key.data_type(input)?, key.nullable(input)?)))
         .collect::<Result<Vec<_>>>()?;
-    Ok(WindowPlan {
-        spec: node.spec,
+    if matches!(node.kind, WindowKind::Session(_)) {
+        // The number of the session: two sessions of one key are two groups.
+        key_fields.push(Field::new("session", DataType::Int64, false));
+    }
+    let grouping = Grouping {
         time: physical(&node.time)?,
         keys,
         inputs,
         shape: Arc::new(TableShape { keys: Arc::new(Schema::new(key_fields)), aggregates }),
         window_at: node.window_at,
         schema: Arc::clone(node.schema.inner()),
+    };
+    Ok(match node.kind {
+        WindowKind::Fixed(spec) => Stateful::Window(Arc::new(WindowPlan { spec, grouping })),
+        WindowKind::Session(gap) => Stateful::Session(Arc::new(SessionPlan { gap, grouping })),
     })
 }
 

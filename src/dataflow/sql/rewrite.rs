@@ -1,4 +1,4 @@
-//! `window_start`, `window_end` and `window_time` in a query.
+//! `window_start`, `window_end`, `window_time` and `revision` in a query.
 //!
 //! They are no columns of any table: they belong to the window function of the same SELECT's GROUP BY. Before
 //! planning, each is replaced by that field of the window function, which the planner then recognises as a
@@ -57,7 +57,7 @@ fn window_call(group_by: &GroupByExpr) -> Option<Expr> {
 
 fn is_window(name: &ObjectName) -> bool {
     let name = name.to_string().to_lowercase();
-    name == "tumble" || name == "hop"
+    ["tumble", "hop", "session"].contains(&name.as_str())
 }
 
 fn is_window_column(ident: &Ident) -> bool {
