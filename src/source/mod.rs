@@ -10,4 +10,5 @@ pub mod kafka;
 pub mod mapping;
 pub mod produce;
 pub mod raw;
+pub mod redrive;
 pub mod registry;
