@@ -252,3 +252,6 @@ impl<'a> Topic<'a> {
         self.consumer.unassign().map_err(failed)
     }
 }
+
+#[cfg(test)]
+mod tests;
