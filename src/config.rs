@@ -14,7 +14,13 @@ use crate::archive::StoreOptions;
 use crate::dataflow::Timing;
 use crate::schema::{Column, ReadingSchema, SchemaError};
 use crate::simulate::{DurationError, parse_duration};
+use crate::source::decode::Absent;
+use crate::source::input::Format;
 use crate::source::kafka::KafkaSettings;
+
+mod format;
+
+pub use format::SchemaRegistryConfig;
 
 /// All of `coldstream.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +28,8 @@ use crate::source::kafka::KafkaSettings;
 pub struct Config {
     /// Where the readings come from.
     pub kafka: KafkaConfig,
+    /// Who knows the schemas of Avro and Protobuf messages.
+    pub schema_registry: Option<SchemaRegistryConfig>,
     /// Where the tables are.
     pub archive: ArchiveConfig,
     /// The port.
@@ -49,6 +57,12 @@ pub struct KafkaConfig {
     /// The consumer group.
     #[serde(default = "default_group")]
     pub group: String,
+    /// How the topic's messages are written.
+    #[serde(default)]
+    pub format: Format,
+    /// What a Protobuf field without `optional` is when a message does not have it.
+    #[serde(default)]
+    pub proto3_absent: Absent,
     /// Further properties of librdkafka, such as `security.protocol`.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
@@ -281,6 +295,16 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// The format lacks its registry, or the registry's keys are wrong.
+    #[error("{path}: {message}")]
+    Registry {
+        /// Path of the file.
+        path: String,
+        /// The key, and what is wrong with it.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// A declared column cannot be.
     #[error("{path}: [[columns]]: {source}")]
     Column {
@@ -299,6 +323,7 @@ impl ConfigError {
                 "name the file with --config FILE; `coldstream.toml` of the project explains every key".into()
             }
             Self::Invalid { .. } => "see the project's `coldstream.toml`, which explains every key".into(),
+            Self::Registry { hint, .. } => hint.clone(),
             Self::Column { .. } => {
                 "a column has a name, a type (float64, int64, text, boolean) and a unit".into()
             }
@@ -333,6 +358,7 @@ impl Config {
             ConfigError::Invalid { path: path.into(), line, message }
         })?;
         config.reading_schema_of(path)?;
+        config.format_of(path)?;
         Ok(config)
     }
 

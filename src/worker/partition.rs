@@ -139,7 +139,7 @@ impl PartitionWork {
         };
         let known = core.alarms().episodes().cloned().collect();
         context.alarms.update(&context.live, context.partition, known);
-        let decoder = Decoder::new(&settings.kafka.topic, &settings.schema, settings.max_skew);
+        let decoder = settings.input.decoder(&settings.kafka.topic, &settings.schema, settings.max_skew);
         Ok(Self {
             context,
             decoder,

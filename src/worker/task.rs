@@ -11,6 +11,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use super::orders::{Order, Waiting};
 use super::partition::{Now, PartitionContext, PartitionWork, find};
 use super::rebuild::rebuilt;
+use super::schemas::known;
 use super::{Shared, WorkerError};
 use crate::source::budget::Permit;
 use crate::source::kafka::Tenure;
@@ -108,11 +109,13 @@ impl Task {
     fn work(&mut self, batches: &Receiver<RawBatch>) -> Result<(), WorkerError> {
         loop {
             match batches.recv_timeout(TICK) {
-                Ok(mut raw) => {
+                Ok(mut raw) if known(&self.context, &raw) => {
                     self.room.extend(raw.permit.take());
                     self.work.take(&raw, self.clock.now())?;
                     self.context.tenure.tell_newest(self.work.newest());
                 }
+                // What was not decoded is read again by whoever has the partition next: the epoch ends before it.
+                Ok(_) => break,
                 Err(RecvTimeoutError::Timeout) => self.work.idle(self.clock.now())?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
