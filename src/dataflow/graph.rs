@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::DATAFUSION_VERSION;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
@@ -16,6 +17,7 @@ use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
 use sha2::{Digest, Sha256};
 
+use super::checkpoint::STATE_FORMAT;
 use super::error::DataflowError;
 use super::query::{Parsed, Query, in_order};
 use super::rolling;
@@ -73,7 +75,8 @@ impl Graph {
         let session = sql::session(extensions, 1);
         session.register_table(READINGS, Arc::new(StreamTable::new(source)))?;
         let mut digest = Sha256::new();
-        digest.update(format!("{source:?}\n{version}\n"));
+        // What a partial state holds may change with DataFusion.
+        digest.update(format!("{STATE_FORMAT} {DATAFUSION_VERSION}\n{source:?}\n{version}\n"));
         let mut streams: Vec<Stream> = Vec::new();
         let mut positions: HashMap<String, usize> = HashMap::new();
         for parsed in in_order(queries)? {

@@ -10,6 +10,7 @@
 //! Nothing here waits, and nothing here knows of Kafka, files or gRPC.
 
 pub mod accumulate;
+pub mod aggregate;
 pub mod checkpoint;
 mod duplicates;
 pub mod error;
@@ -25,6 +26,8 @@ pub mod spec;
 pub mod sql;
 pub mod stage;
 pub mod streamable;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod window;
 
 pub use checkpoint::StatePart;

@@ -1,0 +1,4 @@
+mod calls;
+mod exact;
+mod recipes;
+mod support;
