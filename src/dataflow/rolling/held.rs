@@ -85,6 +85,9 @@ impl Held {
         if self.rows > 2 * self.waiting.len() + MOST_DEAD {
             self.shrink()?;
         }
+        if self.waiting.capacity() > 4 * self.waiting.len() + MOST_DEAD {
+            self.waiting.shrink_to(2 * self.waiting.len());
+        }
         Ok(Some((rows, times)))
     }
 

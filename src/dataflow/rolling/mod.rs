@@ -43,9 +43,10 @@ mod operator;
 mod plan;
 pub mod refuse;
 mod stretch;
+pub mod table;
 mod tail;
 #[cfg(test)]
 mod tests;
 
 pub use operator::RollingOperator;
-pub use plan::{RollingPlan, can_roll, compile};
+pub use plan::{RollingPlan, compile};

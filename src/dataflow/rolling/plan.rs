@@ -244,19 +244,6 @@ fn whole(name: &str, arg: Option<&Expr>, if_none: i64) -> Result<i64, Refused> {
     }
 }
 
-/// Whether a window node can be run by a [`RollingOperator`](super::RollingOperator).
-pub fn can_roll(node: &Window) -> bool {
-    let calls: Option<Vec<&WindowFunction>> = node.window_expr.iter().map(call_of).collect();
-    calls.is_some_and(|calls| {
-        calls.first().is_some_and(|call| !call.params.partition_by.is_empty())
-            && calls.iter().all(|call| understand(call, node.input.schema()).is_ok())
-            && calls.iter().all(|call| {
-                call.params.partition_by == calls[0].params.partition_by
-                    && call.params.order_by == calls[0].params.order_by
-            })
-    })
-}
-
 /// Compiles a window node against the schema of its input.
 pub fn compile(node: &Window, props: &ExecutionProps) -> Result<RollingPlan> {
     let logical: &DFSchema = node.input.schema();

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, Function, ObjectNamePart, Visit, Visitor, WindowType,
+    Expr as SqlExpr, Function, FunctionArguments, ObjectNamePart, Visit, Visitor, WindowType,
 };
 
 use super::plan::{call_of, understand};
@@ -162,7 +162,15 @@ impl Calls<'_> {
                     .ends_with(&text.expr.to_string().to_lowercase())
             });
         let same_filter = function.filter.is_some() == params.filter.is_some();
-        [same_frame, same_keys, same_order, same_filter].into_iter().filter(|same| *same).count()
+        let same_nulls = function.null_treatment.is_some() == params.null_treatment.is_some();
+        let same_args = match &function.args {
+            FunctionArguments::List(list) => list.args.len() == params.args.len(),
+            _ => params.args.is_empty(),
+        };
+        [same_frame, same_keys, same_order, same_filter, same_nulls, same_args]
+            .into_iter()
+            .filter(|same| *same)
+            .count()
     }
 }
 
