@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray,
 };
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
@@ -92,13 +93,12 @@ impl<T: Float, const GREATEST: bool> Extreme<T, GREATEST> {
     const NOTHING: Best<T::Native> =
         Best { number: if GREATEST { T::NEG_INFINITY } else { T::INFINITY }, seen: 0 };
 
-    fn result(group: Best<T::Native>) -> Option<T::Native> {
+    fn result(group: Best<T::Native>) -> T::Native {
         match group.seen {
-            0 => None,
-            NUMBER => Some(T::canonical(group.number)),
-            // A number is less than NaN, whichever it is.
-            seen if !GREATEST && seen & NUMBER != 0 => Some(T::canonical(group.number)),
-            _ => Some(T::NAN),
+            // The least is a number if there was one: every number is less than NaN.
+            0 | NUMBER => T::canonical(group.number),
+            seen if !GREATEST && seen & NUMBER != 0 => T::canonical(group.number),
+            _ => T::NAN,
         }
     }
 }
@@ -140,7 +140,10 @@ impl<T: Float, const GREATEST: bool> GroupsAccumulator for Extreme<T, GREATEST> 
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let groups = emit_to.take_needed(&mut self.0);
-        Ok(Arc::new(groups.into_iter().map(Self::result).collect::<PrimitiveArray<T>>()))
+        let nulls = groups.iter().any(|group| group.seen == 0);
+        let nulls: Option<NullBuffer> = nulls.then(|| groups.iter().map(|group| group.seen != 0).collect());
+        let values: Vec<T::Native> = groups.into_iter().map(Self::result).collect();
+        Ok(Arc::new(PrimitiveArray::<T>::new(values.into(), nulls)))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
