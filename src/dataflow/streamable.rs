@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility, Window};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::error::DataflowError;
 use super::query::Query;
+use super::rolling::refuse;
 use super::sql::exec::SlotExec;
 use super::sql::functions::calls_window;
 use super::sql::node::WindowAggregate;
@@ -70,7 +71,13 @@ pub fn check(
     let places = Places::of(&query.sql, aggregate);
     let mut refusal: Option<Refusal> = None;
     plan.apply_with_subqueries(|node| {
-        refusal = refuse_node(node, &places).or_else(|| refuse_expressions(node, &places));
+        if let LogicalPlan::Window(window) = node {
+            refusal = refuse_rolling(window, query, &places);
+        }
+        refusal = refusal
+            .take()
+            .or_else(|| refuse_node(node, &places))
+            .or_else(|| refuse_expressions(node, &places));
         Ok(if refusal.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     match refusal.or_else(|| refuse_rows(plan, &places)) {
@@ -98,7 +105,8 @@ fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::SubqueryAlias(_)
-        | LogicalPlan::TableScan(_) => None,
+        | LogicalPlan::TableScan(_)
+        | LogicalPlan::Window(_) => None,
         LogicalPlan::Extension(extension) => {
             let window = extension.node.as_any().downcast_ref::<WindowAggregate>();
             window.and_then(|window| refuse_window(window, places))
@@ -108,11 +116,6 @@ fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
             "an aggregate without a window never ends on a stream",
             "add a window: GROUP BY machine_id, tumble(timestamp, INTERVAL '1 minute')",
         ),
-        LogicalPlan::Window(_) => refusal(
-            Place::Over,
-            "OVER (…) is not possible on a stream yet",
-            "use a window in GROUP BY: hop(timestamp, slide, size)",
-        ),
         // Its syntax has been refused already, but for what this does not know.
         other => {
             let name = other.display().to_string();
@@ -121,6 +124,36 @@ fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
             Some(Refusal { line: places.line(&Place::Rows), message, hint: None })
         }
     }
+}
+
+/// What of rolling functions is refused. Their own module knows what they can do; that their machine and time are not
+/// computed, this one.
+fn refuse_rolling(window: &Window, query: &Query, places: &Places) -> Option<Refusal> {
+    if let Some((line, refused)) = refuse::refuse(&query.sql, window) {
+        return Some(Refusal { line, message: refused.reason, hint: refused.hint.map(str::to_string) });
+    }
+    let as_it_came = |expr: &Expr, origin: Origin| origin::of(expr, &window.input) == origin;
+    let fits = |expr: &Expr| match expr {
+        Expr::WindowFunction(call) => {
+            call.params.partition_by.iter().any(|key| as_it_came(key, Origin::Machine))
+                && call.params.order_by.iter().all(|order| as_it_came(&order.expr, Origin::EventTime))
+        }
+        _ => true,
+    };
+    let bare = |expr: &Expr| match expr {
+        Expr::Alias(alias) => fits(&alias.expr),
+        other => fits(other),
+    };
+    if window.window_expr.iter().all(bare) {
+        return None;
+    }
+    Some(Refusal {
+        line: places.line(&Place::Over),
+        message:
+            "`machine_id` or the event time in OVER is computed, and rolling functions need both as they came"
+                .into(),
+        hint: Some("give the computed column another name, and use the one that came".into()),
+    })
 }
 
 fn refuse_window(window: &WindowAggregate, places: &Places) -> Option<Refusal> {
