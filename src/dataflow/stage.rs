@@ -63,14 +63,6 @@ impl Stateful {
         }
     }
 
-    /// The column by which its rows must be sorted where they come from a table.
-    pub fn sorted_by(&self) -> Option<&Arc<dyn PhysicalExpr>> {
-        match self {
-            Self::Window(_) | Self::Session(_) => None,
-            Self::Rolling(plan) => Some(&plan.time),
-        }
-    }
-
     /// Schema of the chunks of its state.
     pub fn chunk_schema(&self) -> Result<SchemaRef> {
         match self {
