@@ -1,0 +1,1 @@
+//! What happens to a consumer group: partitions move, come, vanish and lose messages.
