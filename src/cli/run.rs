@@ -12,6 +12,7 @@ use crate::archive::Archive;
 use crate::config::Config;
 use crate::dataflow::Query;
 use crate::model::Registry;
+use crate::source::input::Input;
 use crate::worker::WorkerSettings;
 
 /// Read from Kafka, compute, score, archive and serve
@@ -34,8 +35,10 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
     if rules.rules.is_empty() {
         tracing::warn!("no alarm rules: nothing is watched; see [alarms] in coldstream.toml");
     }
+    let (format, absent, registry) = config.format()?;
     let worker = WorkerSettings {
         kafka: config.kafka.settings(),
+        input: Input::new(format, absent, registry)?,
         schema: config.reading_schema()?,
         commit_interval: config.archive.commit_interval.duration(),
         timing: config.dataflow.timing(),

@@ -21,7 +21,7 @@ use super::aggregate::Recipe;
 #[derive(Debug, Clone)]
 pub struct Aggregate {
     /// The function and how it is computed.
-    pub expr: Arc<Recipe>,
+    pub recipe: Arc<Recipe>,
     /// Positions of the columns that its accumulator takes.
     pub args: Vec<usize>,
     /// Position of its FILTER condition.
@@ -39,14 +39,14 @@ impl Aggregate {
         let (recipe, columns) = Recipe::new(&call, input)?;
         let recipe = Arc::new(recipe);
         // What it cannot do is to be known now, and not when rows come.
-        recipe.accumulator()?;
+        recipe.check()?;
         let args = columns.into_iter().map(&mut position).collect();
-        Ok(Self { expr: recipe, args, filter: call.filter.map(position) })
+        Ok(Self { recipe, args, filter: call.filter.map(position) })
     }
 
     /// Fields of its state.
     pub fn state_fields(&self) -> Result<Vec<FieldRef>> {
-        self.expr.state_fields()
+        self.recipe.state_fields()
     }
 }
 
@@ -71,7 +71,7 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// Bytes that the columns take up.
+    /// Bytes of memory held.
     pub fn memory(&self) -> usize {
         self.keys.iter().chain(self.states.iter().flatten()).map(|c| c.get_array_memory_size()).sum()
     }
@@ -120,7 +120,7 @@ impl AggregateTable {
         } else {
             Some(new_group_values(Arc::clone(&shape.keys), &GroupOrdering::None)?)
         };
-        let accumulators = shape.aggregates.iter().map(|a| a.expr.accumulator()).collect::<Result<_>>()?;
+        let accumulators = shape.aggregates.iter().map(|a| a.recipe.accumulator()).collect::<Result<_>>()?;
         Ok(Self { shape: Arc::clone(shape), groups, accumulators, indices: Vec::new(), touched: false })
     }
 
@@ -132,11 +132,10 @@ impl AggregateTable {
         }
     }
 
-    /// Bytes that keys and states take up, about.
+    /// Bytes of memory held, roughly.
     pub fn memory(&self) -> usize {
-        let keys = self.groups.as_ref().map_or(0, |groups| groups.size());
-        let states: usize = self.accumulators.iter().map(|accumulator| accumulator.size()).sum();
-        keys + states + self.indices.capacity() * size_of::<usize>()
+        let groups = self.groups.as_ref().map_or(0, |groups| groups.size());
+        groups + self.accumulators.iter().map(|a| a.size()).sum::<usize>()
     }
 
     fn intern(&mut self, keys: &[ArrayRef], rows: usize) -> Result<()> {

@@ -21,6 +21,7 @@ const GAPS: &str = "coldstream_gaps_total";
 const MISSING: &str = "coldstream_missing_messages_total";
 const WATERMARK: &str = "coldstream_watermark_seconds";
 const LAG: &str = "coldstream_consumer_lag";
+const REGISTRY_FAILURES: &str = "coldstream_schema_registry_failures_total";
 const COMMIT: &str = "coldstream_commit_seconds";
 
 /// Upper bounds of the commit histogram, in seconds: from a local folder to a slow object store.
@@ -52,6 +53,10 @@ fn describe() {
         LATE_READINGS,
         "Readings that came after every window they belong to was closed, by stream."
     );
+    describe_counter!(
+        REGISTRY_FAILURES,
+        "Questions to the schema registry that it did not answer; while it does not, partitions wait."
+    );
     describe_counter!(DUPLICATES, "Readings of a machine and an event time that were there before.");
     describe_counter!(GAPS, "Times that reading went on behind messages that were gone, by reason.");
     describe_counter!(MISSING, "Messages that were gone before they were read, where their number is known.");
@@ -81,6 +86,11 @@ pub fn rows(stream: &str, rows: u64) {
 /// Counts messages that could not be used. `reason` is one of a few fixed words: each becomes a time series.
 pub fn dead_letters(reason: &'static str, messages: u64) {
     counter!(DEAD_LETTERS, "reason" => reason).increment(messages);
+}
+
+/// Counts a question to the schema registry that was not answered.
+pub fn registry_failure() {
+    counter!(REGISTRY_FAILURES).increment(1);
 }
 
 /// Counts readings too late for the windows of `stream`.

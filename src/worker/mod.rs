@@ -34,6 +34,7 @@ use crate::source::budget::Budget;
 use crate::source::cluster::observe;
 use crate::source::dead::dead_letter_schema;
 use crate::source::gap::gap_schema;
+use crate::source::input::Input;
 use crate::source::kafka::{KafkaSettings, KafkaSource, KafkaSourceError, Limits};
 
 mod assign;
@@ -41,6 +42,8 @@ mod committer;
 pub mod hot;
 mod orders;
 mod partition;
+mod rebuild;
+mod schemas;
 #[cfg(test)]
 mod simulation;
 mod task;
@@ -55,6 +58,8 @@ use orders::Order;
 pub struct WorkerSettings {
     /// The source.
     pub kafka: KafkaSettings,
+    /// How its messages are written.
+    pub input: Input,
     /// Columns of the readings.
     pub schema: ReadingSchema,
     /// How often an epoch is sealed.

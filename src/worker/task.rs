@@ -10,6 +10,8 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::orders::{Order, Waiting};
 use super::partition::{Now, PartitionContext, PartitionWork, find};
+use super::rebuild::rebuilt;
+use super::schemas::known;
 use super::{Shared, WorkerError};
 use crate::source::budget::Permit;
 use crate::source::kafka::Tenure;
@@ -85,10 +87,15 @@ impl Task {
         let shared = &context.shared;
         let find = find(&shared.commits.archive, &shared.settings, context.partition);
         let found = shared.runtime.block_on(find)?;
+        let partition = context.partition();
+        let found = shared.runtime.block_on(rebuilt(&shared.commits.archive, &partition, found))?;
         let clock = Clock(Instant::now());
-        let work = PartitionWork::begin(context.partition(), found, clock.now())?;
+        let work = PartitionWork::begin(partition, found, clock.now())?;
         let next_offset = work.next_offset();
-        Ok((Self { context, clock, work, orders, waiting: Vec::new(), room: Vec::new(), in_flight: None }, next_offset))
+        Ok((
+            Self { context, clock, work, orders, waiting: Vec::new(), room: Vec::new(), in_flight: None },
+            next_offset,
+        ))
     }
 
     /// Works until the queue ends, and the last epoch is in the tables then; or until one is refused, which the next
@@ -102,11 +109,13 @@ impl Task {
     fn work(&mut self, batches: &Receiver<RawBatch>) -> Result<(), WorkerError> {
         loop {
             match batches.recv_timeout(TICK) {
-                Ok(mut raw) => {
+                Ok(mut raw) if known(&self.context, &raw) => {
                     self.room.extend(raw.permit.take());
                     self.work.take(&raw, self.clock.now())?;
                     self.context.tenure.tell_newest(self.work.newest());
                 }
+                // What was not decoded is read again by whoever has the partition next: the epoch ends before it.
+                Ok(_) => break,
                 Err(RecvTimeoutError::Timeout) => self.work.idle(self.clock.now())?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }

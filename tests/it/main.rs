@@ -15,6 +15,7 @@ mod dead_letters;
 mod deploy;
 mod doctor;
 mod end_to_end;
+mod formats;
 mod golden;
 mod parts;
 mod parts_work;

@@ -13,6 +13,7 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::{HashSet, Result, internal_err, not_impl_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
+use super::float::canonical;
 use super::recipe::{Recipe, whole};
 use super::rows::{Rows, passing, unpack};
 
@@ -64,6 +65,14 @@ impl Kept {
     }
 
     fn insert(&mut self, columns: &[ArrayRef], groups: &[usize], candidates: Vec<u32>) -> Result<()> {
+        let distinct: Vec<ArrayRef>;
+        let columns = match &self.policy {
+            Policy::Distinct(_) => {
+                distinct = columns.iter().map(canonical).collect();
+                &distinct
+            }
+            _ => columns,
+        };
         let chosen = match &mut self.policy {
             Policy::Every => candidates,
             Policy::Distinct(distinct) => distinct.choose(columns, groups, candidates, self.rows.groups())?,

@@ -4,6 +4,7 @@
 //! function(arguments) DISTINCT / ORDER BY / FILTER
 //!        │ recipe: settled when the query is planned
 //!        ├─ exact by itself ─────────────▶ its own vectorised accumulator (count, sum, min, avg, stddev, …)
+//!        ├─ min, max of floats ──────────▶ float
 //!        ├─ first_value, last_value ─────▶ kept: the best row of each group
 //!        ├─ DISTINCT, or an ORDER BY ────▶ kept: the rows, handed over once and in a settled order
 //!        └─ any other, also a user's ────▶ chunked: its accumulator sees so many rows at a time, always the same ones
@@ -13,6 +14,7 @@
 //! back in between. Each accumulator here holds to both, so that a stream, a stream that was restarted, and a backtest give the same bits.
 
 mod chunked;
+mod float;
 mod kept;
 mod recipe;
 mod rows;

@@ -6,7 +6,7 @@ use arrow::array::ArrayRef;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, FieldRef, Fields, Schema};
 use arrow::row::{RowConverter, SortField};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::functions_aggregate::{
     any_value, approx_distinct, approx_median, approx_percentile_cont, approx_percentile_cont_with_weight,
     array_agg, average, bit_and_or_xor, bool_and_or, correlation, count, covariance, first_last, median,
@@ -18,6 +18,7 @@ use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr, PhysicalSortExpr};
 
 use super::chunked::Chunked;
+use super::float::least_or_greatest;
 use super::kept::Kept;
 use crate::dataflow::exact::exact_aggregates;
 
@@ -26,6 +27,8 @@ use crate::dataflow::exact::exact_aggregates;
 enum Method {
     /// The function's own vectorised one.
     Own,
+    /// The least or greatest of floats.
+    Float { greatest: bool },
     /// The function's own, a fixed number of rows at a time.
     Chunked,
     /// All rows, put in order at the end.
@@ -82,12 +85,15 @@ impl Recipe {
         let exact = known.exact && function.groups_accumulator_supported();
         let method = match known.extreme {
             Some((last, skip)) => Method::Extreme { last, skip_nulls: skip || called.ignore_nulls() },
+            None if known.float.is_some() && function.field().data_type().is_floating() => {
+                Method::Float { greatest: known.float == Some(true) }
+            }
             None if distinct => Method::Distinct,
             None if ordered => Method::Every,
             None if exact => Method::Own,
             None => Method::Chunked,
         };
-        if method == Method::Own {
+        if matches!(method, Method::Own | Method::Float { .. }) {
             let arguments = function.expressions();
             let recipe =
                 Self { function, exact, columns: Fields::empty(), keys: vec![], arguments: vec![], method };
@@ -113,10 +119,25 @@ impl Recipe {
         Ok((recipe, exprs))
     }
 
+    /// Fails where the function refuses such arguments, or where they cannot be put aside.
+    pub fn check(self: &Arc<Self>) -> Result<()> {
+        if !self.exact {
+            self.function.create_accumulator()?;
+        }
+        self.key_converter()?;
+        self.accumulator().map(|_| ())
+    }
+
     /// An empty accumulator.
     pub fn accumulator(self: &Arc<Self>) -> Result<Box<dyn GroupsAccumulator>> {
         let recipe = Arc::clone(self);
         Ok(match self.method {
+            Method::Float { greatest } => {
+                match least_or_greatest(self.function.field().data_type(), greatest) {
+                    Some(accumulator) => accumulator,
+                    None => return internal_err!("{} is not of floats", self.function.name()),
+                }
+            }
             Method::Own => self.function.create_groups_accumulator()?,
             Method::Chunked => Box::new(Chunked::new(recipe)?),
             Method::Every => Box::new(Kept::every(recipe)),
@@ -128,7 +149,7 @@ impl Recipe {
     /// Columns of the accumulator's state.
     pub fn state_fields(&self) -> Result<Vec<FieldRef>> {
         match self.method {
-            Method::Own => self.function.state_fields(),
+            Method::Own | Method::Float { .. } => self.function.state_fields(),
             Method::Chunked => Chunked::state_fields(self),
             _ => Ok(Kept::state_fields(self)),
         }
@@ -210,6 +231,8 @@ struct Known {
     any_order: bool,
     /// A row that comes twice counts no more than once.
     idempotent: bool,
+    /// The vectorised accumulator is not exact for floats: whether it looks for the greatest.
+    float: Option<bool>,
     /// It wants one row only: the last one or the first, and whether NULLs are passed over.
     extreme: Option<(bool, bool)>,
 }
@@ -263,6 +286,11 @@ impl Known {
                 || statistics
                 || function.order_sensitivity().is_insensitive(),
             idempotent: idempotent || first || last || any,
+            float: if is(&[min_max::max_udaf]) {
+                Some(true)
+            } else {
+                is(&[min_max::min_udaf]).then_some(false)
+            },
             extreme: (first || last || any).then_some((last, any)),
         }
     }

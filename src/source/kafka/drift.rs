@@ -69,11 +69,9 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_partition_that_does_not_go_on() {
         let slow = pace(0, 0);
-        for stuck in [
-            Pace { behind: false, ..slow },
-            Pace { active: false, ..slow },
-            Pace { newest: None, ..slow },
-        ] {
+        for stuck in
+            [Pace { behind: false, ..slow }, Pace { active: false, ..slow }, Pace { newest: None, ..slow }]
+        {
             assert_eq!(waiting(&[stuck, pace(1, 60), pace(2, 61)]), [0; 0], "{stuck:?}");
         }
     }

@@ -92,7 +92,9 @@ impl ConsumerContext for Group {
             RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 Rebalance::Revoked { partitions, lost: consumer.assignment_lost() }
             }
-            other => return self.fail(format!("the consumer group failed: {}", RDKafkaErrorCode::from(other))),
+            other => {
+                return self.fail(format!("the consumer group failed: {}", RDKafkaErrorCode::from(other)));
+            }
         };
         tracing::debug!(target: "kafka", "{rebalance:?}");
         lock(&self.rebalances).push_back(rebalance);

@@ -183,7 +183,10 @@ impl<'a> Partitions<'a> {
             }
             Rebalance::Revoked { partitions, lost } => {
                 if lost {
-                    tracing::warn!(?partitions, "the group has taken partitions away: another process may have them");
+                    tracing::warn!(
+                        ?partitions,
+                        "the group has taken partitions away: another process may have them"
+                    );
                 }
                 for partition in &partitions {
                     self.ours_at_last.remove(partition);
@@ -269,7 +272,10 @@ impl<'a> Partitions<'a> {
                     return;
                 }
                 if given_up {
-                    tracing::warn!(partition, "given up; it is still ours by the group, and is recovered again");
+                    tracing::warn!(
+                        partition,
+                        "given up; it is still ours by the group, and is recovered again"
+                    );
                 }
                 held.queue = None;
                 held.pending = Pending::default();
@@ -286,13 +292,16 @@ impl<'a> Partitions<'a> {
         if left > 0 && !revoking.lost {
             if !revoking.said && revoking.since.elapsed() > SLOW {
                 revoking.said = true;
-                tracing::warn!("{left} partitions to be given away wait for the archive to take their last checkpoint");
+                tracing::warn!(
+                    "{left} partitions to be given away wait for the archive to take their last checkpoint"
+                );
             }
             return Ok(());
         }
         let Some(Revoking { partitions, lost, .. }) = self.revoking.take() else { return Ok(()) };
         if !lost {
-            self.group().tell(self.consumer, CommitMode::Sync, |p| partitions.contains(&p) || self.is_ours(p));
+            self.group()
+                .tell(self.consumer, CommitMode::Sync, |p| partitions.contains(&p) || self.is_ours(p));
         }
         if self.is_eager() {
             self.fetched.clear();
@@ -331,7 +340,8 @@ impl<'a> Partitions<'a> {
             }
             self.consumer.assign(&list)?;
         } else {
-            let again: Vec<i32> = placed.iter().map(|(p, _)| *p).filter(|p| self.fetched.contains(p)).collect();
+            let again: Vec<i32> =
+                placed.iter().map(|(p, _)| *p).filter(|p| self.fetched.contains(p)).collect();
             if !again.is_empty() {
                 self.consumer.incremental_unassign(&self.list(again))?;
             }

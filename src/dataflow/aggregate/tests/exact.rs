@@ -43,7 +43,7 @@ fn every_registered_function_is_tested() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// One batch, any cuts, and a checkpoint after each cut.
     #[test]

@@ -54,13 +54,14 @@ pub fn ways(function: &str) -> Option<Vec<Way>> {
             ways.push(call("f, s", Same));
             ways
         }
-        "min" | "max" => each(&["f", "i", "s", "b", "d", "t"], Same),
+        // Stock DataFusion takes the first one of the two zeros.
+        "min" | "max" => [each(&["i", "s", "b", "d", "t"], Same), each(&["f"], Close)].concat(),
         "sum" => [each(&["i", "d"], Same), each(&["f"], Close)].concat(),
         "avg" => [each(&["d"], Same), each(&["f", "i"], Close)].concat(),
         "median" => each(&["f", "i", "d"], Same),
         "bool_and" | "bool_or" => each(&["b"], Same),
         "bit_and" | "bit_or" | "bit_xor" => each(&["i"], Same),
-        "approx_distinct" => each(&["f", "i", "s", "b", "d", "t"], Same),
+        "approx_distinct" => each(&["i", "s", "b", "d", "t"], Same),
         "array_agg" => listed(&["f", "i", "s", "b", "d", "t"], true),
         "first_value" | "last_value" => listed(&["f", "i", "s", "b", "d", "t"], true),
         "any_value" => each(&["f", "i", "s", "b", "d", "t"], Same),
@@ -79,7 +80,7 @@ pub fn ways(function: &str) -> Option<Vec<Way>> {
         | "regr_sxy" => each(&["f, g"], Close),
         "approx_median" => each(&["f", "i"], Near),
         "percentile_cont" | "approx_percentile_cont" => {
-            let against = if function == "percentile_cont" { Same } else { Near };
+            let against = if function == "percentile_cont" { Close } else { Near };
             let within = |column, p: &str, order: &str| {
                 let call = format!("{function}({{D}}{p}) WITHIN GROUP (ORDER BY {column}{order}){{F}}");
                 with(column, call, against, false)
@@ -99,6 +100,9 @@ pub fn ways(function: &str) -> Option<Vec<Way>> {
     })
 }
 
+/// As good as any.
+pub const FILTER: &str = " FILTER (WHERE keep)";
+
 impl Way {
     /// The call with its variable parts filled in.
     pub fn filled(&self, distinct: &str, order: &str, filter: &str) -> String {
@@ -107,7 +111,6 @@ impl Way {
 
     /// Every variant that makes sense.
     pub fn variants(&self) -> Vec<String> {
-        const FILTER: &str = " FILTER (WHERE keep)";
         let first = self.columns.split(',').next().unwrap();
         let mut variants = vec![
             self.filled("", "", ""),

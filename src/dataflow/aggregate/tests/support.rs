@@ -115,9 +115,7 @@ pub fn compile(call: &str, aggregates: &[Arc<AggregateUDF>]) -> Result<Call> {
         {
             let columns = window.input.schema().columns();
             let columns = columns.iter().map(|c| schema.index_of(&c.name).unwrap()).collect();
-            let Stateful::Window(plan) = compile_window(window, state.execution_props())? else {
-                panic!("the window is of fixed length");
-            };
+            let Stateful::Window(plan) = compile_window(window, state.execution_props())? else { panic!() };
             compiled = Some(Call { sql: call.to_string(), plan, columns });
         }
         Ok(TreeNodeRecursion::Continue)
@@ -205,6 +203,12 @@ pub fn finish(table: AggregateTable) -> Result<Vec<ArrayRef>> {
 /// Bit for bit the same columns.
 pub fn same(a: &[ArrayRef], b: &[ArrayRef]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_data() == b.to_data())
+}
+
+/// The columns of the rows with the smallest key first.
+pub fn by_key(columns: &[ArrayRef]) -> Vec<ArrayRef> {
+    let order = arrow::compute::sort_to_indices(&columns[0], None, None).unwrap();
+    arrow::compute::take_arrays(columns, &order, None).unwrap()
 }
 
 /// For messages.
