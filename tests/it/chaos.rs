@@ -155,9 +155,13 @@ impl Chaos<'_> {
                     let status = process.wait(Duration::from_secs(60));
                     assert!(status.success(), "member {at} ended with {status}\n{}", process.tail());
                     self.log(&process);
+                    self.figures.started += 1;
                     Member::On(self.worker.start_member(self.ports[at]))
                 }
-                Member::Off => Member::On(self.worker.start_member(self.ports[at])),
+                Member::Off => {
+                    self.figures.started += 1;
+                    Member::On(self.worker.start_member(self.ports[at]))
+                }
             };
         }
     }
