@@ -13,7 +13,7 @@ use crate::alarm::RuleFile;
 use crate::archive::StoreOptions;
 use crate::dataflow::Timing;
 use crate::schema::{Column, ReadingSchema, SchemaError};
-use crate::simulate::parse_duration;
+use crate::simulate::{DurationError, parse_duration};
 use crate::source::decode::Absent;
 use crate::source::input::Format;
 use crate::source::kafka::KafkaSettings;
@@ -119,6 +119,7 @@ pub struct DataflowConfig {
     /// After how long without a reading a partition's time goes on by the wall clock.
     pub idle_timeout: Span,
     /// How long after its end a window takes late readings and is given again, with a higher `revision`.
+    #[serde(deserialize_with = "span_or_none")]
     pub allowed_lateness: Span,
     /// What to do with a reading of a machine and an event time that were there before.
     pub duplicates: OnDuplicate,
@@ -163,6 +164,8 @@ pub struct AlarmsConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnQueryChange {
+    /// Make their windows anew from the readings in the archive, and go on.
+    Rebuild,
     /// Stop and say so.
     Refuse,
     /// Go on at the same offset with empty windows.
@@ -197,6 +200,16 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+/// A duration as text that may be `0s`; microseconds.
+pub fn parse_span_or_none(text: &str) -> Result<i64, DurationError> {
+    if text.trim() == "0s" { Ok(0) } else { parse_duration(text) }
+}
+
+fn span_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_span_or_none(&text).map(Span).map_err(serde::de::Error::custom)
+}
+
 fn default_group() -> String {
     "coldstream".into()
 }
@@ -222,7 +235,7 @@ impl Default for DataflowConfig {
             allowed_lateness: Span::seconds(0),
             duplicates: OnDuplicate::Count,
             duplicate_horizon: Span::seconds(120),
-            on_query_change: OnQueryChange::Refuse,
+            on_query_change: OnQueryChange::Rebuild,
         }
     }
 }

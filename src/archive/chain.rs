@@ -6,11 +6,13 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload, path::Path};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     epoch::{ChainFile, Epoch, EpochManifest, MANIFEST_FORMAT, StateBlob, StateRef},
     epoch::{chain_path, manifest_file, state_file},
     error::ArchiveError,
+    recovery::StoredEpoch,
 };
 use crate::dataflow::checkpoint::{Content, StatePart};
 
@@ -24,9 +26,24 @@ const CREATE_ATTEMPTS: usize = 5;
 struct Stored {
     /// Unique for each attempt, so that a writer recognises its own manifest when the answer to its create
     /// was lost and the repeated request found it there.
-    nonce: uuid::Uuid,
+    nonce: Uuid,
+    /// Nonce of the manifest before it; none where there was none.
+    follows: Option<Uuid>,
     #[serde(flatten)]
     manifest: EpochManifest,
+}
+
+/// A manifest as it was found.
+pub(super) enum Found {
+    /// One that this version can read.
+    Known {
+        /// What recovery looks at.
+        stored: StoredEpoch,
+        /// All of it.
+        manifest: Box<EpochManifest>,
+    },
+    /// One in a format that it cannot.
+    Foreign { epoch: Epoch, format: u32 },
 }
 
 /// The chain of one partition.
@@ -47,7 +64,7 @@ impl<'a> Chain<'a> {
         Self { store, folder: chain_path(topic, partition) }
     }
 
-    fn path(&self, file: &str) -> Path {
+    pub(super) fn path(&self, file: &str) -> Path {
         self.folder.clone().join(file)
     }
 
@@ -69,20 +86,24 @@ impl<'a> Chain<'a> {
     }
 
     /// Reads manifests, oldest first.
-    pub(super) async fn read(&self, listing: &Listing) -> Result<Vec<EpochManifest>, ArchiveError> {
-        let reads = listing.manifests.iter().map(async |(epoch, path)| {
-            let manifest = self.read_stored(path).await?.manifest;
-            if manifest.epoch == *epoch {
-                return Ok(manifest);
+    pub(super) async fn read(&self, listing: &Listing) -> Result<Vec<Found>, ArchiveError> {
+        let reads = listing.manifests.iter().map(async |(&epoch, path)| {
+            let stored = match self.read_stored(path).await? {
+                Ok(stored) => stored,
+                Err(format) => return Ok(Found::Foreign { epoch, format }),
+            };
+            if stored.manifest.epoch == epoch {
+                return Ok(stored.found());
             }
-            let reason = format!("it says that it is epoch {}", manifest.epoch);
+            let reason = format!("it says that it is epoch {}", stored.manifest.epoch);
             Err(ArchiveError::Corrupt { path: path.clone(), reason })
         });
         let reads: Vec<_> = reads.collect();
         stream::iter(reads).buffered(PARALLEL).try_collect().await
     }
 
-    async fn read_stored(&self, path: &Path) -> Result<Stored, ArchiveError> {
+    /// Reads a manifest, or its format where that is not ours.
+    async fn read_stored(&self, path: &Path) -> Result<Result<Stored, u32>, ArchiveError> {
         /// Read before the rest, which another format may hold differently.
         #[derive(Deserialize)]
         struct Format {
@@ -92,9 +113,15 @@ impl<'a> Chain<'a> {
         let bytes = self.bytes(path).await?;
         let format: Format = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
         if format.format != MANIFEST_FORMAT {
-            return Err(corrupt(format!("format {} is not known to this version", format.format)));
+            return Ok(Err(format.format));
         }
-        serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))
+        serde_json::from_slice(&bytes).map(Ok).map_err(|e| corrupt(e.to_string()))
+    }
+
+    /// The error for a manifest in a format that is not ours.
+    pub(super) fn foreign(&self, epoch: Epoch, format: u32) -> ArchiveError {
+        let path = self.path(&manifest_file(epoch));
+        ArchiveError::Corrupt { path, reason: format!("format {format} is not known to this version") }
     }
 
     async fn bytes(&self, path: &Path) -> Result<Bytes, ArchiveError> {
@@ -109,8 +136,8 @@ impl<'a> Chain<'a> {
         state: Vec<StatePart>,
     ) -> Result<(), ArchiveError> {
         let (put, before) =
-            futures::future::try_join(self.put_state(manifest.epoch, &state), self.state_before(manifest))
-                .await?;
+            futures::future::try_join(self.put_state(manifest.epoch, &state), self.before(manifest)).await?;
+        let (follows, before) = before.map_or_else(Default::default, |b| (Some(b.nonce), b.state()));
         let of = |part: StatePart| match part.content {
             Content::Kept => before.get(&part.name).cloned().ok_or_else(|| ArchiveError::Corrupt {
                 path: self.path(&manifest_file(manifest.epoch)),
@@ -124,12 +151,17 @@ impl<'a> Chain<'a> {
             }
         };
         let state = state.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
-        let stored =
-            Stored { nonce: uuid::Uuid::new_v4(), manifest: EpochManifest { state, ..manifest.clone() } };
-        let path = self.path(&manifest_file(manifest.epoch));
+        let manifest = EpochManifest { state, ..manifest.clone() };
+        let stored = Stored { nonce: Uuid::new_v4(), follows, manifest };
+        self.put_manifest(&stored).await?;
+        self.check_newest(&stored.manifest).await
+    }
+
+    async fn put_manifest(&self, stored: &Stored) -> Result<(), ArchiveError> {
+        let path = self.path(&manifest_file(stored.manifest.epoch));
         let corrupt =
             |e: serde_json::Error| ArchiveError::Corrupt { path: path.clone(), reason: e.to_string() };
-        let bytes = Bytes::from(serde_json::to_vec(&stored).map_err(corrupt)?);
+        let bytes = Bytes::from(serde_json::to_vec(stored).map_err(corrupt)?);
         for _ in 0..CREATE_ATTEMPTS {
             let created = self.store.put_opts(&path, bytes.clone().into(), PutMode::Create.into()).await;
             match created {
@@ -138,30 +170,40 @@ impl<'a> Chain<'a> {
                 Err(e) => return Err(ArchiveError::store(&path, e)),
             }
             match self.read_stored(&path).await {
-                Ok(found) if found.nonce == stored.nonce => return Ok(()),
-                Ok(_) => return Err(fenced(manifest)),
+                Ok(Ok(found)) if found.nonce == stored.nonce => return Ok(()),
+                Ok(_) => break,
                 // Refused, yet nothing is there: a store answers so while the folder changes. Try again.
                 Err(ArchiveError::Store { source: StoreError::NotFound { .. }, .. }) => {}
                 Err(e) => return Err(e),
             }
         }
-        Err(fenced(manifest))
+        Err(fenced(&stored.manifest))
     }
 
-    /// The state of the epoch before, by name. An owner's last epoch is the newest of the chain, so it is still there.
-    /// Only a worker that lost the partition long ago finds it deleted, and could create its next one in the gap.
-    async fn state_before(
-        &self,
-        manifest: &EpochManifest,
-    ) -> Result<HashMap<String, StateRef>, ArchiveError> {
+    /// The epoch before; none where this is the first of its chain. An owner's last epoch is the newest of the chain, so
+    /// it is still there. Only a worker that lost the partition long ago finds it deleted, and could create its next
+    /// one in the gap.
+    async fn before(&self, manifest: &EpochManifest) -> Result<Option<Stored>, ArchiveError> {
         if let Some(last) = manifest.epoch.0.checked_sub(1) {
-            match self.read_stored(&self.path(&manifest_file(Epoch(last)))).await {
-                Ok(stored) => return Ok(by_name(stored.manifest.state)),
+            let last = Epoch(last);
+            match self.read_stored(&self.path(&manifest_file(last))).await {
+                Ok(Ok(found)) => return Ok(Some(found)),
+                Ok(Err(format)) => return Err(self.foreign(last, format)),
                 Err(ArchiveError::Store { source: StoreError::NotFound { .. }, .. }) => {}
                 Err(e) => return Err(e),
             }
         }
-        if self.list().await?.manifests.is_empty() { Ok(HashMap::new()) } else { Err(fenced(manifest)) }
+        if self.list().await?.manifests.is_empty() { Ok(None) } else { Err(fenced(manifest)) }
+    }
+
+    /// Between the look at the predecessor and the create, another worker may have gone on so far that it deleted
+    /// the epoch it made under this number. The create is then no proof, but the newest manifest is never
+    /// deleted: one that is newer than ours is. What we left is a stray, which recovery knows.
+    async fn check_newest(&self, manifest: &EpochManifest) -> Result<(), ArchiveError> {
+        match self.list().await?.manifests.last_key_value() {
+            Some((newest, _)) if *newest > manifest.epoch => Err(fenced(manifest)),
+            _ => Ok(()),
+        }
     }
 
     /// Puts new pieces one after the other into two files: those of this epoch alone, and those that may be kept. A
@@ -248,7 +290,10 @@ impl<'a> Chain<'a> {
             self.delete(path).await?;
         }
         // What the oldest kept epoch does not refer to, no later one does: an epoch keeps what the one before it had.
-        let kept = self.read_stored(&self.path(&manifest_file(oldest))).await?.manifest.state;
+        let kept = match self.read_stored(&self.path(&manifest_file(oldest))).await? {
+            Ok(stored) => stored.manifest.state,
+            Err(format) => return Err(self.foreign(oldest, format)),
+        };
         let kept: HashSet<&str> = kept.iter().map(|piece| piece.file.as_str()).collect();
         for path in listing.state.range(..oldest).flat_map(|(_, paths)| paths) {
             if !path.filename().is_some_and(|file| kept.contains(file)) {
@@ -263,6 +308,29 @@ impl<'a> Chain<'a> {
             Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
             Err(e) => Err(ArchiveError::store(path, e)),
         }
+    }
+}
+
+impl Stored {
+    /// The pieces of its state, by name.
+    fn state(self) -> HashMap<String, StateRef> {
+        by_name(self.manifest.state)
+    }
+
+    fn found(self) -> Found {
+        let manifest = self.manifest;
+        let mut files = BTreeMap::new();
+        for (table, found) in manifest.files.iter().filter(|(_, files)| !files.is_empty()) {
+            files.insert(table.clone(), found.iter().map(|file| file.path.clone()).collect());
+        }
+        let stored = StoredEpoch {
+            epoch: manifest.epoch,
+            nonce: self.nonce,
+            follows: self.follows,
+            files,
+            state: manifest.state.iter().map(|piece| piece.file.clone()).collect(),
+        };
+        Found::Known { stored, manifest: Box::new(manifest) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Epochs: what a manifest says, and what its existence decides.
+//! Epochs: what a manifest says. What its existence decides is [`recovery`](super::recovery)'s.
 //!
 //! The chain of a Kafka partition is a folder of the archive:
 //!
@@ -15,7 +15,7 @@
 //! - The newest manifest of a chain is never deleted. So a worker that lost its partition finds either its
 //!   next epoch taken or its last one gone, and knows that it is fenced.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -161,46 +161,6 @@ impl ChainFile {
             epoch(digits).map(Self::State)
         }
     }
-}
-
-/// What the store holds of one epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredEpoch {
-    /// Its number.
-    pub epoch: Epoch,
-    /// The tables it has rows for.
-    pub tables: BTreeSet<String>,
-}
-
-/// What a partition's owner has to do before it may go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovery {
-    /// No epoch was ever made: start at the beginning.
-    Empty,
-    /// Every row of every epoch is in its tables: go on after `newest`.
-    UpToDate {
-        /// The newest epoch in the store.
-        newest: Epoch,
-    },
-    /// The process died between an epoch and its commit: commit these first, then go on after `newest`.
-    MustCommit {
-        /// The newest epoch in the store.
-        newest: Epoch,
-        /// Epochs with rows that some table does not have yet, oldest first.
-        epochs: Vec<Epoch>,
-    },
-}
-
-/// Decides how to recover, from the epochs in the store and the newest epoch each table has (a table
-/// without one may be absent).
-pub fn decide(stored: &[StoredEpoch], committed: &BTreeMap<String, Epoch>) -> Recovery {
-    let Some(newest) = stored.iter().map(|s| s.epoch).max() else {
-        return Recovery::Empty;
-    };
-    let missing = |s: &&StoredEpoch| s.tables.iter().any(|table| committed.get(table) < Some(&s.epoch));
-    let mut epochs: Vec<Epoch> = stored.iter().filter(missing).map(|s| s.epoch).collect();
-    epochs.sort_unstable();
-    if epochs.is_empty() { Recovery::UpToDate { newest } } else { Recovery::MustCommit { newest, epochs } }
 }
 
 #[cfg(test)]

@@ -153,6 +153,30 @@ pub enum ArchiveError {
         /// The newest epoch in the table.
         epoch: Epoch,
     },
+    /// A table has rows of epochs that are gone from the end of a chain.
+    #[error(
+        "table `{table}` has rows of {topic}/{partition} up to epoch {epoch}, its newest checkpoint is epoch {newest}"
+    )]
+    TableAhead {
+        /// Table name.
+        table: String,
+        /// Kafka topic.
+        topic: String,
+        /// Kafka partition.
+        partition: i32,
+        /// The newest epoch in the table.
+        epoch: Epoch,
+        /// The newest epoch of the chain.
+        newest: Epoch,
+    },
+    /// State of the newest epoch is gone.
+    #[error("{path}: the state of epoch {epoch} is gone")]
+    LostState {
+        /// The object.
+        path: Path,
+        /// The epoch.
+        epoch: Epoch,
+    },
     /// An epoch that is not in its tables yet names a data file that is gone.
     #[error("table `{table}`: file {path} of epoch {epoch} is gone before it was committed")]
     LostFile {
@@ -197,7 +221,7 @@ impl ArchiveError {
             Self::LostFile { .. } => {
                 "the table was deleted or vacuumed by hand: restore it, or start anew with another [archive] url"
             }
-            Self::LostChain { .. } => {
+            Self::LostChain { .. } | Self::TableAhead { .. } | Self::LostState { .. } => {
                 "restore the topic's folder under _coldstream/checkpoints, or start anew with another [archive] url"
             }
             Self::BadRows { .. }

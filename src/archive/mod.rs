@@ -26,6 +26,7 @@ mod epoch;
 mod error;
 mod evolve;
 mod probe;
+mod recovery;
 mod stats;
 mod store;
 mod table;
@@ -46,7 +47,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, WriteMultipart, path::Path};
 
 use self::{
-    chain::{Chain, PARALLEL},
+    chain::{Chain, Found, PARALLEL},
     encode::{Encoded, Layout, file_schema},
     evolve::{arrow_schema, check_name, delta_schema},
     store::Location,
@@ -54,10 +55,11 @@ use self::{
 };
 pub use self::{
     encode::{DATE, DataFile},
-    epoch::{Epoch, EpochManifest, MANIFEST_FORMAT, Recovery, StateBlob, StateRef, StoredEpoch, decide},
+    epoch::{Epoch, EpochManifest, MANIFEST_FORMAT, StateBlob, StateRef},
     error::ArchiveError,
     evolve::TableSpec,
     probe::{Probe, local_folder},
+    recovery::{Held, Recovery, StoredEpoch, decide},
     store::StoreOptions,
     table::TableInfo,
 };
@@ -82,6 +84,9 @@ struct Inner {
     committed: Mutex<HashMap<(String, i32), Epoch>>,
     /// Settings of the tables' scans.
     session: Arc<SessionState>,
+    /// Whether work is spread over threads and tables. If not, everything is done by the task that asks for it and in a
+    /// fixed order, so that a simulation can be repeated.
+    spread: bool,
 }
 
 /// What a commit added.
@@ -119,14 +124,24 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError::BadUrl`], or [`ArchiveError::Unreachable`] when the store does not answer in 15 s.
     pub async fn open(url: &str, options: &StoreOptions) -> Result<Self, ArchiveError> {
-        let location = Location::open(url, options).await?;
+        Ok(Self::at(Location::open(url, options).await?, true))
+    }
+
+    /// An archive in any store, under the path of `url`; for tests. All its work is done by the task that asks for it,
+    /// one table after the other.
+    #[cfg(test)]
+    pub(crate) fn over(url: &str, store: Arc<dyn ObjectStore>) -> Result<Self, ArchiveError> {
+        Ok(Self::at(Location::over(url, store)?, false))
+    }
+
+    fn at(location: Location, spread: bool) -> Self {
         let mut config = SessionConfig::new();
         let parquet = &mut config.options_mut().execution.parquet;
         parquet.schema_force_view_types = false;
         parquet.pushdown_filters = true;
         let session = Arc::new(SessionContext::new_with_config(config).state());
-        let inner = Inner { location, tables: Mutex::default(), committed: Mutex::default(), session };
-        Ok(Self { inner: Arc::new(inner) })
+        let (tables, committed) = Default::default();
+        Self { inner: Arc::new(Inner { location, tables, committed, session, spread }) }
     }
 
     /// The archive's URL.
@@ -178,16 +193,20 @@ impl Archive {
             schema: file_schema(&schema),
             event_time: spec.event_time.clone(),
         };
-        let batches = batches.to_vec();
-        let encoded = tokio::task::spawn_blocking(move || layout.encode(&batches)).await;
-        let encoded = encoded.map_err(|source| ArchiveError::Task { table: spec.name.clone(), source })??;
+        let encoded = if self.inner.spread {
+            let batches = batches.to_vec();
+            let encoded = tokio::task::spawn_blocking(move || layout.encode(&batches)).await;
+            encoded.map_err(|source| ArchiveError::Task { table: spec.name.clone(), source })??
+        } else {
+            layout.encode(batches)?
+        };
         let puts = encoded.into_iter().map(|encoded| self.put_file(&spec.name, encoded));
         let puts: Vec<_> = puts.collect();
         stream::iter(puts).buffered(PARALLEL).try_collect().await
     }
 
     async fn put_file(&self, table: &str, encoded: Encoded) -> Result<DataFile, ArchiveError> {
-        let path = data_path(table, &encoded.file);
+        let path = data_path(table, &encoded.file.path);
         let put = async |bytes: Bytes| {
             if bytes.len() <= MULTIPART {
                 return self.store().put(&path, bytes.into()).await;
@@ -233,7 +252,8 @@ impl Archive {
         let names: BTreeSet<&str> = epochs.iter().flat_map(EpochManifest::tables).collect();
         let tables = names.into_iter().map(|name| self.table(name)).collect::<Result<Vec<_>, _>>()?;
         let commits: Vec<_> = tables.iter().map(|table| Box::pin(table.commit(&ordered))).collect();
-        let added: Vec<_> = stream::iter(commits).buffered(PARALLEL).try_collect().await?;
+        let at_once = if self.inner.spread { PARALLEL } else { 1 };
+        let added: Vec<_> = stream::iter(commits).buffered(at_once).try_collect().await?;
         let mut summary = CommitSummary::default();
         for added in added.into_iter().filter(|added| added.files > 0) {
             summary.tables += 1;
@@ -251,88 +271,105 @@ impl Archive {
     }
 
     /// Brings a partition's tables up to its newest epoch and gives that epoch back; none where the partition
-    /// has no epoch. Every owner of a partition starts with this.
+    /// has no epoch. Every owner of a partition starts with this. What is to be done is [`decide`]d apart from this.
     ///
     /// # Errors
-    /// [`ArchiveError::LostChain`] when the tables know the partition and its checkpoints are gone;
-    /// [`ArchiveError::LostFile`] when an epoch is to be committed whose files are gone, which only deleting
-    /// by hand can bring about.
+    /// Nothing is written where the store holds what nobody may go on from, which only deleting by hand or an older
+    /// version can bring about: [`ArchiveError::LostChain`] when the tables know the partition and its checkpoints
+    /// are gone, [`ArchiveError::TableAhead`] when the newest of them are, [`ArchiveError::LostState`] and
+    /// [`ArchiveError::LostFile`] when what they refer to is, [`ArchiveError::Corrupt`] for an unknown format.
     pub async fn recover(&self, topic: &str, partition: i32) -> Result<Option<Recovered>, ArchiveError> {
         let chain = self.chain(topic, partition);
-        let mut manifests = chain.read(&chain.list().await?).await?;
-        let stored: Vec<StoredEpoch> = manifests
-            .iter()
-            .map(|m| StoredEpoch { epoch: m.epoch, tables: m.tables().map(str::to_owned).collect() })
-            .collect();
-        let app_id = epoch::app_id(topic, partition);
-        let mut committed = BTreeMap::new();
-        for name in stored.iter().flat_map(|s| &s.tables).collect::<BTreeSet<_>>() {
-            if let Some(epoch) = Box::pin(self.table(name)?.committed(&app_id)).await? {
-                committed.insert(name.clone(), epoch);
-            }
+        let (held, mut manifests) = self.look(&chain, topic, partition).await?;
+        let strays = held.strays();
+        if !strays.is_empty() {
+            tracing::warn!(topic, partition, ?strays, "epochs that a fenced worker left are left out");
         }
-        let newest = match decide(&stored, &committed) {
-            Recovery::Empty => {
-                self.check_unknown(topic, partition).await?;
-                return Ok(None);
-            }
+        let newest = match decide(&held) {
+            Recovery::Empty => return Ok(None),
             Recovery::UpToDate { newest } => newest,
             Recovery::MustCommit { newest, epochs } => {
                 let missing: Vec<EpochManifest> =
-                    manifests.iter().filter(|m| epochs.contains(&m.epoch)).cloned().collect();
-                self.check_files(&missing, &committed).await?;
+                    epochs.iter().filter_map(|epoch| manifests.get(epoch)).cloned().collect();
                 let added = self.commit(&missing).await?;
                 tracing::info!(topic, partition, %newest, rows = added.rows, "committed what a crash left");
                 newest
             }
+            Recovery::LostChain { table, epoch } => {
+                return Err(ArchiveError::LostChain { table, topic: topic.to_owned(), partition, epoch });
+            }
+            Recovery::TableAhead { table, epoch, newest } => {
+                let topic = topic.to_owned();
+                return Err(ArchiveError::TableAhead { table, topic, partition, epoch, newest });
+            }
+            Recovery::Foreign { epoch, format } => return Err(chain.foreign(epoch, format)),
+            Recovery::LostState { epoch, file } => {
+                return Err(ArchiveError::LostState { path: chain.path(&file), epoch });
+            }
+            Recovery::LostFile { epoch, table, path } => {
+                return Err(ArchiveError::LostFile { table, path, epoch });
+            }
         };
         lock(&self.inner.committed).insert((topic.to_owned(), partition), newest);
-        let Some(manifest) = manifests.pop() else {
+        let Some(manifest) = manifests.remove(&newest) else {
             return Ok(None);
         };
         let state = chain.state(&manifest).await?;
         Ok(Some(Recovered { manifest, state }))
     }
 
-    /// Checks that no table knows a partition without checkpoints. Its epochs would begin at the first again, and a
-    /// table that has had those numbers would leave their rows out.
-    async fn check_unknown(&self, topic: &str, partition: i32) -> Result<(), ArchiveError> {
-        let app_id = epoch::app_id(topic, partition);
-        for table in self.table_names().await? {
-            if let Some(epoch) = Box::pin(self.table(&table)?.committed(&app_id)).await? {
-                return Err(ArchiveError::LostChain { table, topic: topic.to_owned(), partition, epoch });
+    /// Reads all that the store holds of a partition.
+    async fn look(
+        &self,
+        chain: &Chain<'_>,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(Held, BTreeMap<Epoch, EpochManifest>), ArchiveError> {
+        let listing = chain.list().await?;
+        let mut held = Held::default();
+        let mut manifests = BTreeMap::new();
+        for found in chain.read(&listing).await? {
+            match found {
+                Found::Known { stored, manifest } => {
+                    manifests.insert(stored.epoch, *manifest);
+                    held.epochs.push(stored);
+                }
+                Found::Foreign { epoch, format } => {
+                    held.foreign.insert(epoch, format);
+                }
             }
         }
-        Ok(())
+        let state = listing.state.values().flatten();
+        held.state = state.filter_map(|path| path.filename().map(str::to_owned)).collect();
+        // Where there is no chain any table may know the partition. Otherwise those count that we write to.
+        let mut names: BTreeSet<String> = match held.epochs.is_empty() {
+            true => self.table_names().await?.into_iter().collect(),
+            false => lock(&self.inner.tables).keys().cloned().collect(),
+        };
+        names.extend(held.epochs.iter().flat_map(|stored| stored.files.keys().cloned()));
+        let app_id = epoch::app_id(topic, partition);
+        for name in names {
+            if let Some(epoch) = Box::pin(self.table(&name)?.committed(&app_id)).await? {
+                held.tables.insert(name, epoch);
+            }
+        }
+        held.gone = self.gone(&held).await?;
+        Ok((held, manifests))
     }
 
-    /// Checks that files are there before a table refers to them: a table with a missing file cannot be read.
-    async fn check_files(
-        &self,
-        epochs: &[EpochManifest],
-        committed: &BTreeMap<String, Epoch>,
-    ) -> Result<(), ArchiveError> {
-        let mut checks = Vec::new();
-        for manifest in epochs {
-            for (table, files) in &manifest.files {
-                if committed.get(table) < Some(&manifest.epoch) {
-                    checks.extend(files.iter().map(|file| (table, file, manifest.epoch)));
-                }
-            }
-        }
-        let heads = checks.into_iter().map(async |(table, file, epoch)| {
+    /// Those files that a table is to get, and that are not there.
+    async fn gone(&self, held: &Held) -> Result<BTreeSet<(String, String)>, ArchiveError> {
+        let heads = held.uncommitted().into_iter().map(async |(_, table, file)| {
             let path = data_path(table, file);
             match self.store().head(&path).await {
-                Ok(_) => Ok(()),
-                Err(StoreError::NotFound { .. }) => {
-                    let (table, path) = (table.clone(), file.path.clone());
-                    Err(ArchiveError::LostFile { table, path, epoch })
-                }
+                Ok(_) => Ok(None),
+                Err(StoreError::NotFound { .. }) => Ok(Some((table.to_owned(), file.to_owned()))),
                 Err(e) => Err(ArchiveError::store(&path, e)),
             }
         });
         let heads: Vec<_> = heads.collect();
-        stream::iter(heads).buffered(PARALLEL).try_collect().await
+        let heads = stream::iter(heads).buffered(PARALLEL);
+        heads.try_filter_map(|gone| std::future::ready(Ok(gone))).try_collect().await
     }
 
     /// The topics of which the archive holds checkpoints, in no order.
@@ -394,8 +431,8 @@ impl Archive {
 }
 
 /// Path of a data file in the archive.
-fn data_path(table: &str, file: &DataFile) -> Path {
-    Path::from_iter(std::iter::once(table).chain(file.path.split('/')))
+fn data_path(table: &str, file: &str) -> Path {
+    Path::from_iter(std::iter::once(table).chain(file.split('/')))
 }
 
 /// The maps behind these locks are whole at every moment: a panic elsewhere does not spoil them.

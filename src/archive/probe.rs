@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path};
 
-use super::chain::{Chain, Listing, PARALLEL};
+use super::chain::{Chain, Found, Listing, PARALLEL};
 use super::epoch::topic_path;
 use super::error::ArchiveError;
 use super::store::parse_local;
@@ -69,7 +69,11 @@ impl Archive {
             let chain = Chain::new(self.store(), topic, partition);
             let manifests = chain.list().await?.manifests.into_iter().next_back();
             let newest = Listing { manifests: manifests.into_iter().collect(), ..Listing::default() };
-            Ok(chain.read(&newest).await?.pop())
+            match chain.read(&newest).await?.pop() {
+                Some(Found::Known { manifest, .. }) => Ok(Some(*manifest)),
+                Some(Found::Foreign { epoch, format }) => Err(chain.foreign(epoch, format)),
+                None => Ok(None),
+            }
         });
         let reads: Vec<_> = reads.collect();
         let mut epochs: Vec<EpochManifest> = stream::iter(reads)

@@ -119,6 +119,13 @@ impl Location {
         Ok((location, Arc::new(probe)))
     }
 
+    /// The archive under the path of `url` in `root`.
+    #[cfg(test)]
+    pub(super) fn over(url: &str, root: ObjectStoreRef) -> Result<Self, ArchiveError> {
+        let bad = |e: url::ParseError| ArchiveError::BadUrl { url: url.to_owned(), reason: e.to_string() };
+        Self::at(Url::parse(url).map_err(bad)?, root)
+    }
+
     fn at(url: Url, root: ObjectStoreRef) -> Result<Self, ArchiveError> {
         let mut location = Self { url, store: root.clone(), root };
         location.store = Arc::new(PrefixStore::new(location.root.clone(), location.path("")?));

@@ -90,7 +90,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
             timing: Timing::new(2_000_000),
             max_skew: 600_000_000,
             idle_timeout: 30_000_000,
-            on_query_change: OnQueryChange::Refuse,
+            on_query_change: OnQueryChange::Rebuild,
             former_topics,
         },
         queries: shipped_queries(),

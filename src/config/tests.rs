@@ -13,7 +13,7 @@ fn the_least_configuration_has_defaults_for_the_rest() {
     assert_eq!(config.kafka.group, "coldstream");
     assert_eq!(config.serve.listen, "127.0.0.1:5001");
     assert_eq!(config.archive.commit_interval.micros(), 10_000_000);
-    assert_eq!(config.dataflow.on_query_change, OnQueryChange::Refuse);
+    assert_eq!(config.dataflow.on_query_change, OnQueryChange::Rebuild);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::checkpoint::STATE_FORMAT;
 use super::error::DataflowError;
 use super::query::{Parsed, Query, in_order};
+use super::sql::functions::REVISION;
 use super::sql::node::{StageInput, WindowAggregate};
 use super::sql::plan::{compile_window, physical_plan};
 use super::sql::{self, Extensions};
@@ -93,6 +94,39 @@ impl Graph {
     /// The queries, each after the one it reads.
     pub fn streams(&self) -> &[Stream] {
         &self.streams
+    }
+
+    /// How far behind the watermark, in microseconds, a reading may lie that is part of a window not given yet: the
+    /// longest way through windows over windows.
+    pub fn reach(&self) -> i64 {
+        let mut reaches: Vec<i64> = Vec::with_capacity(self.streams.len());
+        for stream in &self.streams {
+            let own = stream.stages.iter().map(|stage| match stage {
+                Stage::Segment(_) => 0,
+                Stage::Stateful(plan) => plan.reach(),
+            });
+            reaches.push(own.sum::<i64>() + stream.input.map_or(0, |input| reaches[input]));
+        }
+        reaches.into_iter().max().unwrap_or_default()
+    }
+
+    /// Checks that whoever reads a stream can tell a row from one that was given again: where windows may be revised,
+    /// the streams of them show `revision`.
+    pub fn check_revisions(&self) -> Result<(), DataflowError> {
+        let mut revised: Vec<bool> = Vec::with_capacity(self.streams.len());
+        for stream in &self.streams {
+            // What is given again goes through stateless SQL, and no further.
+            let last = stream.stages.iter().rev().find_map(|stage| match stage {
+                Stage::Segment(_) => None,
+                Stage::Stateful(plan) => Some(matches!(plan, Stateful::Window(_))),
+            });
+            let again = last.unwrap_or_else(|| stream.input.is_some_and(|input| revised[input]));
+            if again && stream.schema.field_with_name(REVISION).is_err() {
+                return Err(DataflowError::NoRevision { stream: stream.name.to_string() });
+            }
+            revised.push(again);
+        }
+        Ok(())
     }
 
     /// Schema of the readings.

@@ -10,6 +10,7 @@
 //! Nothing here waits, and nothing here knows of Kafka, files or gRPC.
 
 pub mod accumulate;
+pub mod aggregate;
 pub mod checkpoint;
 mod duplicates;
 pub mod error;

@@ -311,7 +311,7 @@ impl Partition {
         watermark: i64,
         collected: &mut Collected,
     ) -> Result<(), DataflowError> {
-        let met = self.watermark;
+        let before = self.watermark;
         let watermark = self.watermark.map_or(watermark, |old| old.max(watermark));
         self.watermark = Some(watermark);
         let mut late_rows = Vec::new();
@@ -352,24 +352,34 @@ impl Partition {
         if !late_rows.is_empty() {
             // In the order of the readings, so that it does not show where a batch was cut.
             late_rows.sort_unstable();
-            collected.late.push(self.late(&readings, &late_rows, met)?);
+            collected.late.push(self.late(&readings, &late_rows, before)?);
         }
         Ok(())
     }
 
-    /// Late readings, each with the stream it was late for and the watermark it met.
+    /// Late readings, in the order of their numbers, each with the stream it was late for and the watermark it met:
+    /// the one `before` the readings, moved on by those that came before the late one.
     fn late(
         &self,
         readings: &RecordBatch,
         rows: &[(u32, usize)],
-        met: Option<i64>,
+        before: Option<i64>,
     ) -> Result<RecordBatch, DataflowError> {
         let numbers: UInt32Array = rows.iter().map(|(row, _)| Some(*row)).collect();
         let names: StringArray =
             rows.iter().map(|(_, stream)| Some(&*self.graph.streams()[*stream].name)).collect();
         let mut columns: Vec<ArrayRef> = take_record_batch(readings, &numbers)?.columns().to_vec();
         columns.push(Arc::new(names));
-        let met = TimestampMicrosecondArray::from_value(met.unwrap_or_default(), rows.len());
+        let times = times_of(readings)?.values();
+        let (mut watermark, mut at) = (before, 0);
+        let met: TimestampMicrosecondArray = (rows.iter())
+            .map(|(row, _)| {
+                let newest = times[at..*row as usize].iter().max();
+                watermark = watermark.max(newest.map(|newest| newest - self.timing.max_delay));
+                at = *row as usize;
+                watermark
+            })
+            .collect();
         columns.push(Arc::new(met.with_timezone("UTC")));
         Ok(RecordBatch::try_new(Arc::clone(&self.late_schema), columns)?)
     }

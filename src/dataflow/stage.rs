@@ -50,11 +50,13 @@ impl Stateful {
         }
     }
 
-    /// How far back, in microseconds, rows matter to what it has not given yet; none where there is no bound.
-    pub fn reach(&self) -> Option<i64> {
+    /// How far back, in microseconds, rows matter to what it has not given yet. A session has no bound: it is taken to
+    /// be no longer than a day.
+    pub fn reach(&self) -> i64 {
+        const DAY: i64 = 86_400_000_000;
         match self {
-            Self::Window(plan) => Some(plan.spec.size()),
-            Self::Session(_) => None,
+            Self::Window(plan) => plan.spec.size(),
+            Self::Session(plan) => plan.gap.saturating_add(DAY),
         }
     }
 

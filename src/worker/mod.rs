@@ -37,6 +37,7 @@ mod committer;
 pub mod hot;
 mod orders;
 mod partition;
+mod rebuild;
 mod schemas;
 #[cfg(test)]
 mod simulation;

@@ -16,7 +16,7 @@ use crate::alarm::{
     Acknowledged, AlarmError, AlarmOutputs, AlarmPlan, Episode, Take, WatchedError, WatchedOutputs,
     WatchedPartition, stamped,
 };
-use crate::archive::{Archive, Epoch, Recovered};
+use crate::archive::{Archive, Epoch, EpochManifest, Recovered};
 use crate::config::OnQueryChange;
 use crate::dataflow::{DataflowError, Graph, Outputs};
 use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS};
@@ -57,6 +57,8 @@ pub(super) enum Found {
     Nothing,
     /// Its newest epoch.
     Own(Recovered),
+    /// Its newest epoch was written by other queries; the windows of these were made anew.
+    Rebuilt(Box<WatchedPartition>, EpochManifest),
     /// Nothing of its own; the newest epoch of the same machines in a former topic.
     Former(Recovered),
 }
@@ -113,6 +115,7 @@ impl PartitionWork {
                 let core = WatchedPartition::restore(graph, rules, timing, &blobs(found), Take::Alarms)?;
                 (core, Epoch::FIRST, None)
             }
+            Found::Rebuilt(core, manifest) => (*core, manifest.epoch.next(), Some(manifest.next_offset)),
             Found::Own(found) => {
                 let manifest = &found.manifest;
                 let same = manifest.fingerprint == graph.fingerprint();

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::orders::{Order, Waiting};
 use super::partition::{Now, PartitionContext, PartitionWork, find};
+use super::rebuild::rebuilt;
 use super::schemas::known;
 use super::{Shared, WorkerError};
 use crate::source::raw::RawBatch;
@@ -75,8 +76,10 @@ impl Task {
         let shared = &context.shared;
         let find = find(&shared.commits.archive, &shared.settings, context.partition);
         let found = shared.runtime.block_on(find)?;
+        let partition = context.partition();
+        let found = shared.runtime.block_on(rebuilt(&shared.commits.archive, &partition, found))?;
         let clock = Clock(Instant::now());
-        let work = PartitionWork::begin(context.partition(), found, clock.now())?;
+        let work = PartitionWork::begin(partition, found, clock.now())?;
         let next_offset = work.next_offset();
         Ok((Self { context, clock, work, orders, waiting: Vec::new(), in_flight: None }, next_offset))
     }

@@ -14,6 +14,7 @@ mod deploy;
 mod doctor;
 mod end_to_end;
 mod formats;
+mod golden;
 mod parts;
 mod parts_work;
 mod python_client;

@@ -111,9 +111,8 @@ async fn a_log_of_many_commits_has_a_checkpoint_that_remembers_the_epochs() {
         archive.commit(last.as_slice()).await.unwrap();
         assert_eq!(times(archive, "readings").await, (1..=102).collect::<Vec<i64>>());
     }
-    // A chain that ends before the checkpoint is known to be committed from the checkpoint alone.
-    let old = write(&archive, 0, 50, &["readings"], 50).await;
-    archive.create_epoch(&old, Vec::new()).await.unwrap();
+    // That an epoch is committed is known from the checkpoint alone.
+    archive.create_epoch(&last.unwrap(), Vec::new()).await.unwrap();
     archive.recover(TOPIC, 0).await.unwrap();
     assert_eq!(archive.table_info("readings").await.unwrap().rows, 102);
 }
@@ -151,6 +150,39 @@ async fn a_broken_chain_names_the_object() {
     std::fs::write(path(".json"), r#"{"format":99}"#).unwrap();
     let error = fixture.archive.recover(TOPIC, 0).await.unwrap_err().to_string();
     assert!(error.ends_with(".json: format 99 is not known to this version"), "{error}");
+}
+
+/// The next epochs would have numbers that the table has had, and be left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_whose_newest_checkpoint_is_gone_is_refused() {
+    let fixture = Fixture::new(&["readings"]).await;
+    for epoch in 1..=2 {
+        let manifest = write(&fixture.archive, 0, epoch, &["readings"], epoch as i64).await;
+        fixture.archive.create_epoch(&manifest, Vec::new()).await.unwrap();
+        fixture.archive.commit(&[manifest]).await.unwrap();
+    }
+    let folder = fixture.dir.path().join("_coldstream/checkpoints").join(TOPIC).join("00000");
+    std::fs::remove_file(folder.join("00000000000000000002.json")).unwrap();
+    let error = fixture.reopen().await.recover(TOPIC, 0).await.unwrap_err();
+    assert!(matches!(&error, ArchiveError::TableAhead { epoch: Epoch(2), newest: Epoch(1), .. }), "{error}");
+    assert!(error.hint().unwrap().contains("restore"));
+}
+
+/// Windows that were open would go on without the rows they had.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_whose_state_is_gone_is_refused_before_anything_is_committed() {
+    let fixture = Fixture::new(&["readings"]).await;
+    let first = write(&fixture.archive, 0, 1, &["readings"], 1).await;
+    fixture.archive.create_epoch(&first, state("sealed")).await.unwrap();
+    let folder = fixture.dir.path().join("_coldstream/checkpoints").join(TOPIC).join("00000");
+    for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+        if file.extension().is_some_and(|ending| ending == "state") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    let error = fixture.reopen().await.recover(TOPIC, 0).await.unwrap_err();
+    assert!(matches!(&error, ArchiveError::LostState { epoch: Epoch(1), .. }), "{error}");
+    assert_eq!(times(&fixture.archive, "readings").await, Vec::<i64>::new());
 }
 
 /// Epochs that begin at the first again would be taken for those the tables already have, and be left out.

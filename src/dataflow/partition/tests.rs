@@ -380,6 +380,27 @@ fn an_unknown_column_names_its_line_and_the_columns_there_are() {
 }
 
 #[test]
+fn where_windows_may_be_revised_their_streams_say_so() {
+    let window = |columns: &str| {
+        format!(
+            "SELECT machine_id, window_time, {columns} count(*) AS n FROM readings \
+             GROUP BY machine_id, tumble(timestamp, INTERVAL '1 minute')"
+        )
+    };
+    let stateless = "SELECT machine_id, window_time, n + 1 AS m FROM w";
+    let check = |queries: &[(&str, &str)]| graph_of(queries).unwrap().check_revisions();
+    let error = check(&[("w", &window(""))]).unwrap_err();
+    assert_eq!(error.to_string(), "the stream `w` may give a window again, and its rows do not say so");
+    assert!(error.hint().unwrap().contains("revision"));
+    let error = check(&[("w", &window("revision,")), ("x", stateless)]).unwrap_err().to_string();
+    assert!(error.contains("`x`"), "{error}");
+    // A window over windows takes each of them once, and a session is never revised.
+    let over = "SELECT machine_id, window_time, sum(n) AS n FROM w \
+                GROUP BY machine_id, session(window_time, INTERVAL '1 hour')";
+    check(&[("w", &window("revision,")), ("x", over)]).unwrap();
+}
+
+#[test]
 fn queries_that_read_each_other_in_a_circle_are_refused() {
     let select = |from: &str| format!("SELECT machine_id, timestamp\nFROM {from}");
     let error =

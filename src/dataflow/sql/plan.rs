@@ -83,10 +83,7 @@ pub fn compile_window(node: &WindowAggregate, props: &ExecutionProps) -> Result<
     let mut aggregates = Vec::new();
     for call in &node.aggregates {
         let lowered = LoweredAggregateBuilder::new(call, logical, input, props, &context).build()?;
-        let order_by = lowered.order_bys.into_iter().map(|sort| sort.expr);
-        let args = lowered.aggregate.expressions().into_iter().chain(order_by).map(&mut position).collect();
-        let filter = lowered.filter.map(&mut position);
-        aggregates.push(Aggregate { expr: lowered.aggregate, args, filter });
+        aggregates.push(Aggregate::new(lowered, input, &mut position)?);
     }
     let keys = node.keys.iter().map(physical).collect::<Result<Vec<_>>>()?;
     let mut key_fields = keys
