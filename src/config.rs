@@ -125,6 +125,11 @@ pub struct DataflowConfig {
     pub duplicates: OnDuplicate,
     /// How far behind a machine's newest reading a repeated one is known.
     pub duplicate_horizon: Span,
+    /// How much of the messages may be in memory before it is in the tables, all partitions of a process together.
+    pub max_buffered: Size,
+    /// How far a partition may be ahead of the slowest in event time, on a backlog; `0s` for any distance.
+    #[serde(deserialize_with = "span_or_none")]
+    pub max_drift: Span,
     /// What to do with a checkpoint of other queries.
     pub on_query_change: OnQueryChange,
 }
@@ -196,6 +201,9 @@ impl Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        if text.trim() == "0s" {
+            return Ok(Self(0));
+        }
         parse_duration(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }
@@ -208,6 +216,33 @@ pub fn parse_span_or_none(text: &str) -> Result<i64, DurationError> {
 fn span_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_span_or_none(&text).map(Span).map_err(serde::de::Error::custom)
+}
+
+/// A number of bytes as text, such as `64MiB`, `512KiB` or `2GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(usize);
+
+impl Size {
+    /// In bytes.
+    pub fn bytes(self) -> usize {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+        units
+            .iter()
+            .find_map(|(unit, bits)| {
+                let number: usize = text.strip_suffix(unit)?.trim().parse().ok()?;
+                number.checked_mul(1 << bits).filter(|bytes| *bytes > 0).map(Self)
+            })
+            .ok_or_else(|| {
+                serde::de::Error::custom(format!("`{text}` is no size such as 64MiB, 512KiB or 2GiB"))
+            })
+    }
 }
 
 fn default_group() -> String {
@@ -235,6 +270,8 @@ impl Default for DataflowConfig {
             allowed_lateness: Span::seconds(0),
             duplicates: OnDuplicate::Count,
             duplicate_horizon: Span::seconds(120),
+            max_buffered: Size(256 << 20),
+            max_drift: Span::seconds(600),
             on_query_change: OnQueryChange::Rebuild,
         }
     }

@@ -17,6 +17,8 @@ pub const READINGS: &str = "readings";
 pub const DEAD_LETTERS: &str = "dead_letters";
 /// Table of the readings that came after every window they belong to was closed.
 pub const LATE_READINGS: &str = "late_readings";
+/// Table of the messages that were gone before they were read.
+pub const GAPS: &str = "gaps";
 /// Table of the transitions of alarms.
 pub const ALARMS: &str = "alarms";
 /// Event time of a reading.

@@ -190,6 +190,11 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
+    /// Whether it lies with the store or with other writers, and may be over when it is tried again.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Store { .. } | Self::Delta { .. } | Self::Contended { .. })
+    }
+
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -90,6 +90,8 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
             timing: Timing::new(2_000_000),
             max_skew: 600_000_000,
             idle_timeout: 30_000_000,
+            max_buffered: 64 << 20,
+            max_drift: None,
             on_query_change: OnQueryChange::Rebuild,
             former_topics,
         },

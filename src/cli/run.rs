@@ -44,6 +44,8 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         timing: config.dataflow.timing(),
         max_skew: config.dataflow.max_skew.micros(),
         idle_timeout: config.dataflow.idle_timeout.micros(),
+        max_buffered: config.dataflow.max_buffered.bytes(),
+        max_drift: Some(config.dataflow.max_drift.micros()).filter(|drift| *drift > 0),
         on_query_change: config.dataflow.on_query_change,
         former_topics: Vec::new(),
     };

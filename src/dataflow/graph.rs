@@ -11,7 +11,7 @@ use datafusion::DATAFUSION_VERSION;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{Extension, LogicalPlan};
+use datafusion::logical_expr::{Extension, LogicalPlan, Window};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::checkpoint::STATE_FORMAT;
 use super::error::DataflowError;
 use super::query::{Parsed, Query, in_order};
+use super::rolling;
 use super::sql::functions::REVISION;
 use super::sql::node::{StageInput, WindowAggregate};
 use super::sql::plan::{compile_window, physical_plan};
@@ -171,7 +172,8 @@ fn plan_stream(
     let plan = block_on(sql::logical_plan(&state, &query.sql)).map_err(located)?;
     let options = state.config_options();
     let analyzed = state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(located)?;
-    check(query, &analyzed)?;
+    let aggregates = state.aggregate_functions();
+    check(query, &analyzed, &|name| aggregates.contains_key(name))?;
     let optimized = state.optimizer().optimize(analyzed, &state, |_, _| {}).map_err(located)?;
     let mut stages = Vec::new();
     cut(session, &optimized, &mut stages).map_err(located)?;
@@ -185,37 +187,51 @@ fn plan_stream(
         .find(|name| {
             schema.field_with_name(name).is_ok_and(|f| *f.data_type() == crate::schema::timestamp_type())
         })
-        .ok_or_else(|| {
-            let hint = format!("select `{WINDOW_TIME}` of a window, or `{TIMESTAMP}`");
-            query.error(1, "the rows of a stream need their event time", Some(hint))
-        })?;
-    if schema.field_with_name(crate::schema::MACHINE_ID).is_err() {
-        return Err(query.error(1, "the rows of a stream need `machine_id`", Some("select it".into())));
-    }
+        .ok_or_else(|| query.error(1, "the rows of a stream need their event time", None))?;
     let over_readings = input.is_none_or(|i| streams[i].event_time == TIMESTAMP);
     Ok(Stream { name: Arc::from(query.name.as_str()), input, stages, schema, event_time, over_readings })
 }
 
-/// Cuts a plan at its windows and appends the stages from the source upwards.
-fn cut(session: &SessionContext, plan: &LogicalPlan, stages: &mut Vec<Stage>) -> Result<(), DataFusionError> {
-    let mut window: Option<WindowAggregate> = None;
-    let upper = plan.clone().transform_down(|node| {
-        let found = match &node {
+/// Where a plan is cut: what remembers rows.
+enum Remembers {
+    Window(WindowAggregate),
+    Rolling(Window),
+}
+
+impl Remembers {
+    fn find(node: &LogicalPlan) -> Option<Self> {
+        match node {
+            LogicalPlan::Window(rolling) => Some(Self::Rolling(rolling.clone())),
             LogicalPlan::Extension(extension) => {
-                extension.node.as_any().downcast_ref::<WindowAggregate>().cloned()
+                extension.node.as_any().downcast_ref::<WindowAggregate>().cloned().map(Self::Window)
             }
             _ => None,
-        };
-        let Some(found) = found else { return Ok(Transformed::no(node)) };
-        let input = StageInput { schema: Arc::clone(&found.schema) };
-        window = Some(found);
+        }
+    }
+}
+
+/// Cuts a plan at its windows and appends the stages from the source upwards.
+fn cut(session: &SessionContext, plan: &LogicalPlan, stages: &mut Vec<Stage>) -> Result<(), DataFusionError> {
+    let mut found: Option<Remembers> = None;
+    let upper = plan.clone().transform_down(|node| {
+        let Some(remembers) = Remembers::find(&node) else { return Ok(Transformed::no(node)) };
+        let input = StageInput { schema: Arc::clone(node.schema()) };
+        found = Some(remembers);
         let leaf = LogicalPlan::Extension(Extension { node: Arc::new(input) });
         Ok(Transformed::new(leaf, true, TreeNodeRecursion::Jump))
     })?;
     let state = session.state();
-    if let Some(window) = window {
-        cut(session, &window.input, stages)?;
-        stages.push(Stage::Stateful(compile_window(&window, state.execution_props())?));
+    match found {
+        None => {}
+        Some(Remembers::Window(window)) => {
+            cut(session, &window.input, stages)?;
+            stages.push(Stage::Stateful(compile_window(&window, state.execution_props())?));
+        }
+        Some(Remembers::Rolling(window)) => {
+            cut(session, &window.input, stages)?;
+            let plan = rolling::compile(&window, state.execution_props())?;
+            stages.push(Stage::Stateful(Stateful::Rolling(Arc::new(plan))));
+        }
     }
     let upper = upper.data;
     if !matches!(&upper, LogicalPlan::Extension(e) if e.node.as_any().is::<StageInput>()) {

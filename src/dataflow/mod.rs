@@ -19,6 +19,7 @@ pub mod graph;
 pub mod operator;
 pub mod partition;
 pub mod query;
+pub mod rolling;
 pub mod segment;
 pub mod session;
 pub mod spec;

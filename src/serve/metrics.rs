@@ -17,6 +17,8 @@ const DEAD_LETTERS: &str = "coldstream_dead_letters_total";
 const LATE_READINGS: &str = "coldstream_late_readings_total";
 const DUPLICATES: &str = "coldstream_duplicate_readings_total";
 const ROWS: &str = "coldstream_rows_total";
+const GAPS: &str = "coldstream_gaps_total";
+const MISSING: &str = "coldstream_missing_messages_total";
 const WATERMARK: &str = "coldstream_watermark_seconds";
 const LAG: &str = "coldstream_consumer_lag";
 const REGISTRY_FAILURES: &str = "coldstream_schema_registry_failures_total";
@@ -56,6 +58,8 @@ fn describe() {
         "Questions to the schema registry that it did not answer; while it does not, partitions wait."
     );
     describe_counter!(DUPLICATES, "Readings of a machine and an event time that were there before.");
+    describe_counter!(GAPS, "Times that reading went on behind messages that were gone, by reason.");
+    describe_counter!(MISSING, "Messages that were gone before they were read, where their number is known.");
     describe_counter!(ROWS, "Rows produced, by stream.");
     describe_gauge!(
         WATERMARK,
@@ -97,6 +101,12 @@ pub fn late_readings(stream: &str, readings: u64) {
 /// Counts readings that had come before.
 pub fn duplicates(readings: u64) {
     counter!(DUPLICATES).increment(readings);
+}
+
+/// Counts a gap, and the messages that are missing, where their number is known.
+pub fn gap(reason: &'static str, missing: Option<i64>) {
+    counter!(GAPS, "reason" => reason).increment(1);
+    counter!(MISSING).increment(missing.map_or(0, i64::unsigned_abs));
 }
 
 /// Notes how long a commit took.

@@ -19,7 +19,7 @@ use crate::alarm::{
 use crate::archive::{Archive, Epoch, EpochManifest, Recovered};
 use crate::config::OnQueryChange;
 use crate::dataflow::{DataflowError, Graph, Outputs};
-use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS};
+use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, READINGS};
 use crate::serve::alarm::LiveAlarms;
 use crate::serve::live::LiveState;
 use crate::source::decode::Decoder;
@@ -159,10 +159,21 @@ impl PartitionWork {
         self.next_offset
     }
 
+    /// Event time of the newest reading, microseconds.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.core.streams().newest()
+    }
+
     /// Takes messages, which go on at [`Self::next_offset`].
     pub(super) fn take(&mut self, raw: &RawBatch, now: Now) -> Result<(), WorkerError> {
         let partition = self.context.partition;
         let arrow = |source| WorkerError::Arrow { partition, source };
+        if let Some(gap) = &raw.gap {
+            let topic = &self.context.settings.kafka.topic;
+            let row = gap.row(topic, partition, self.newest(), now.wall).map_err(arrow)?;
+            crate::serve::metrics::gap(gap.reason.as_str(), gap.missing);
+            self.add(GAPS, row);
+        }
         let decoded = self.decoder.decode(partition, raw).map_err(arrow)?;
         if decoded.readings.num_rows() > 0 {
             self.heard = now.steady;
@@ -303,7 +314,7 @@ impl PartitionWork {
         if batch.num_rows() == 0 {
             return;
         }
-        if ![DEAD_LETTERS, LATE_READINGS, ALARMS].contains(&table) {
+        if ![DEAD_LETTERS, LATE_READINGS, GAPS, ALARMS].contains(&table) {
             self.context.live.update(table, &batch);
         }
         self.store(table, batch);

@@ -4,7 +4,6 @@
 //! partition waits and asks again, and its messages stay in Kafka. It waits alone; other partitions go on as long as
 //! they know the schemas they need.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::task::TaskContext;
@@ -34,7 +33,7 @@ pub(super) fn known(context: &TaskContext, raw: &RawBatch) -> bool {
         }
     };
     let leaving = async {
-        while !context.leaving.load(Ordering::Relaxed) {
+        while context.tenure.is_held() {
             tokio::time::sleep(LOOK).await;
         }
     };

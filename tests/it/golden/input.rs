@@ -14,7 +14,7 @@ const SENT: i64 = 1_709_424_000_000_000;
 const MAX_SKEW: i64 = 600_000_000;
 
 /// Consecutive messages of one partition.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Piece {
     pub partition: i32,
     pub messages: RawBatch,
