@@ -172,7 +172,8 @@ fn plan_stream(
     let plan = block_on(sql::logical_plan(&state, &query.sql)).map_err(located)?;
     let options = state.config_options();
     let analyzed = state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(located)?;
-    check(query, &analyzed)?;
+    let aggregates = state.aggregate_functions();
+    check(query, &analyzed, &|name| aggregates.contains_key(name))?;
     let optimized = state.optimizer().optimize(analyzed, &state, |_, _| {}).map_err(located)?;
     let mut stages = Vec::new();
     cut(session, &optimized, &mut stages).map_err(located)?;
@@ -186,13 +187,7 @@ fn plan_stream(
         .find(|name| {
             schema.field_with_name(name).is_ok_and(|f| *f.data_type() == crate::schema::timestamp_type())
         })
-        .ok_or_else(|| {
-            let hint = format!("select `{WINDOW_TIME}` of a window, or `{TIMESTAMP}`");
-            query.error(1, "the rows of a stream need their event time", Some(hint))
-        })?;
-    if schema.field_with_name(crate::schema::MACHINE_ID).is_err() {
-        return Err(query.error(1, "the rows of a stream need `machine_id`", Some("select it".into())));
-    }
+        .ok_or_else(|| query.error(1, "the rows of a stream need their event time", None))?;
     let over_readings = input.is_none_or(|i| streams[i].event_time == TIMESTAMP);
     Ok(Stream { name: Arc::from(query.name.as_str()), input, stages, schema, event_time, over_readings })
 }

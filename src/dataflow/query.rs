@@ -11,6 +11,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::error::{DataflowError, one_line};
+use super::streamable::places::Places;
+use super::streamable::syntax;
 use crate::model::sql::BindError;
 use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, READINGS};
 
@@ -81,7 +83,8 @@ impl Query {
     /// A DataFusion error as an error of this file, with the line as far as it is known.
     pub fn located(&self, error: &DataFusionError) -> DataflowError {
         let text = one_line(error);
-        let line = span_line(error).or_else(|| line_in_text(&text)).unwrap_or(1);
+        let line = span_line(error).or_else(|| line_in_text(&text));
+        let line = line.or_else(|| Places::of(&self.sql, &|_| false).line_of_message(&text)).unwrap_or(1);
         // The list of all fields is a hint, not the cause.
         let (cause, hint) =
             match text.split_once(" Did you mean ").or_else(|| text.split_once(" Valid fields are ")) {
@@ -110,6 +113,9 @@ impl Query {
         let SqlStatement::Query(query) = inner.as_ref() else {
             return Err(self.error(1, "a query file holds a SELECT and nothing else", None));
         };
+        if let Some(refusal) = syntax::refuse(&self.sql, query) {
+            return Err(self.error(refusal.line, refusal.message, refusal.hint));
+        }
         let mut relations = Relations::default();
         let ControlFlow::Continue(()) = query.visit(&mut relations);
         let inputs =
@@ -135,11 +141,11 @@ pub fn in_order(queries: Vec<Query>) -> Result<Vec<Parsed>, DataflowError> {
         for (input, line) in &parsed.inputs {
             if !known.contains(input) {
                 let names = known.iter().cloned().collect::<Vec<_>>().join(", ");
-                return Err(parsed.query.error(
-                    *line,
-                    format!("there is no stream `{input}`"),
-                    Some(format!("the streams are {names}")),
-                ));
+                let message = match input.as_str() {
+                    DEAD_LETTERS | LATE_READINGS | ALARMS => format!("`{input}` is a table, not a stream"),
+                    _ => format!("there is no stream `{input}`"),
+                };
+                return Err(parsed.query.error(*line, message, Some(format!("the streams are {names}"))));
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Which SQL runs on a stream: the table a stream's name stands for, and the check of a plan.
+//! Which SQL runs on a stream: the table a stream's name stands for, and the check of a plan. What is refused, and why,
+//! is told to users in `docs/sql-streams.md`.
 
 use std::sync::Arc;
 
@@ -7,16 +8,24 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility, Window};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::error::DataflowError;
 use super::query::Query;
-use super::rolling::refuse::{Refused, refuse};
+use super::rolling::refuse;
 use super::sql::exec::SlotExec;
 use super::sql::functions::calls_window;
 use super::sql::node::WindowAggregate;
-use crate::schema::{MACHINE_ID, TIMESTAMP, WINDOW_TIME};
+use crate::schema::{MACHINE_ID, TIMESTAMP, WINDOW_TIME, timestamp_type};
+
+mod origin;
+pub mod places;
+pub mod syntax;
+mod text;
+
+use origin::Origin;
+use places::{Place, Places};
 
 /// What a stream's name stands for in SQL: batches that are handed in.
 #[derive(Debug)]
@@ -52,128 +61,186 @@ impl TableProvider for StreamTable {
     }
 }
 
-/// Refuses what a stream cannot do, with the reason. `plan` is analyzed but not optimized, so that it still has
-/// the shape of the text.
-pub fn check(query: &Query, plan: &LogicalPlan) -> Result<(), DataflowError> {
+/// Refuses what a stream cannot do, with the reason and the line. `plan` is analyzed but not optimized, so that it still
+/// has the shape of the text; `aggregate` tells the names of aggregate functions.
+pub fn check(
+    query: &Query,
+    plan: &LogicalPlan,
+    aggregate: &dyn Fn(&str) -> bool,
+) -> Result<(), DataflowError> {
+    let places = Places::of(&query.sql, aggregate);
     let mut refusal: Option<Refusal> = None;
-    let mut rolling: Option<(u64, Refused)> = None;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Window(window) = node {
-            rolling = refuse(&query.sql, window);
-            if rolling.is_some() {
-                return Ok(TreeNodeRecursion::Stop);
-            }
+            refusal = refuse_rolling(window, query, &places);
         }
-        refusal = refuse_node(node).or_else(|| refuse_expressions(node));
+        refusal = refusal
+            .take()
+            .or_else(|| refuse_node(node, &places))
+            .or_else(|| refuse_expressions(node, &places));
         Ok(if refusal.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
-    if let Some((line, refused)) = rolling {
-        return Err(query.error(line, refused.reason, refused.hint.map(str::to_string)));
-    }
-    match refusal {
+    match refusal.or_else(|| refuse_rows(plan, &places)) {
         None => Ok(()),
-        Some(refusal) => {
-            let line = line_of(&query.sql, refusal.keyword);
-            Err(query.error(line, refusal.message, refusal.hint.map(str::to_string)))
-        }
+        Some(refusal) => Err(query.error(refusal.line, refusal.message, refusal.hint)),
     }
 }
 
-/// Why a plan is refused; `keyword` is a word of the text near the cause.
-struct Refusal {
-    keyword: &'static str,
-    message: String,
-    hint: Option<&'static str>,
+/// Why a query is refused, and where.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Line of the text, from 1.
+    pub line: u64,
+    /// The reason.
+    pub message: String,
+    /// What to do instead.
+    pub hint: Option<String>,
 }
 
-fn refusal(keyword: &'static str, message: &str, hint: Option<&'static str>) -> Option<Refusal> {
-    Some(Refusal { keyword, message: message.to_string(), hint })
-}
-
-fn refuse_node(node: &LogicalPlan) -> Option<Refusal> {
+fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
+    let refusal = |place: Place, message: &str, hint: &str| {
+        Some(Refusal { line: places.line(&place), message: message.into(), hint: Some(hint.into()) })
+    };
     match node {
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::SubqueryAlias(_)
-        | LogicalPlan::TableScan(_) => None,
+        | LogicalPlan::TableScan(_)
+        | LogicalPlan::Window(_) => None,
         LogicalPlan::Extension(extension) => {
-            extension.node.as_any().downcast_ref::<WindowAggregate>().and_then(refuse_window)
+            let window = extension.node.as_any().downcast_ref::<WindowAggregate>();
+            window.and_then(|window| refuse_window(window, places))
         }
-        LogicalPlan::Sort(_) => refusal(
-            "ORDER",
-            "ORDER BY is not possible on a stream: its rows never end, so there is no last one to wait for",
-            Some("sort when you ask the table: `coldstream query \"SELECT … ORDER BY …\"`"),
-        ),
-        LogicalPlan::Limit(_) => refusal(
-            "LIMIT",
-            "LIMIT is not possible on a stream: which rows would be the first depends on when it was started",
-            None,
-        ),
         LogicalPlan::Aggregate(_) => refusal(
-            "GROUP",
+            Place::Aggregate,
             "an aggregate without a window never ends on a stream",
-            Some("add a window: GROUP BY machine_id, tumble(timestamp, INTERVAL '1 minute')"),
+            "add a window: GROUP BY machine_id, tumble(timestamp, INTERVAL '1 minute')",
         ),
-        LogicalPlan::Distinct(_) => refusal(
-            "DISTINCT",
-            "SELECT DISTINCT on a stream would have to remember every row for ever",
-            Some("group by the columns and a window instead"),
-        ),
-        LogicalPlan::Join(_) => refusal("JOIN", "a join is not possible on a stream yet", None),
-        // Checked by `rolling`, which knows the line of each call.
-        LogicalPlan::Window(_) => None,
+        // Its syntax has been refused already, but for what this does not know.
         other => {
             let name = other.display().to_string();
             let name = name.split([':', ' ']).next().unwrap_or_default().to_string();
-            Some(Refusal {
-                keyword: "SELECT",
-                message: format!("{name} is not possible on a stream"),
-                hint: None,
-            })
+            let message = format!("{name} is not possible on a stream");
+            Some(Refusal { line: places.line(&Place::Rows), message, hint: None })
         }
     }
 }
 
-fn refuse_window(window: &WindowAggregate) -> Option<Refusal> {
-    let column = |expr: &Expr, name: &str| matches!(expr, Expr::Column(c) if c.name == name);
-    if !window.keys.iter().any(|key| column(key, MACHINE_ID)) {
+/// What of rolling functions is refused. Their own module knows what they can do; that their machine and time are not
+/// computed, this one.
+fn refuse_rolling(window: &Window, query: &Query, places: &Places) -> Option<Refusal> {
+    if let Some((line, refused)) = refuse::refuse(&query.sql, window) {
+        return Some(Refusal { line, message: refused.reason, hint: refused.hint.map(str::to_string) });
+    }
+    let as_it_came = |expr: &Expr, origin: Origin| origin::of(expr, &window.input) == origin;
+    let fits = |expr: &Expr| match expr {
+        Expr::WindowFunction(call) => {
+            call.params.partition_by.iter().any(|key| as_it_came(key, Origin::Machine))
+                && call.params.order_by.iter().all(|order| as_it_came(&order.expr, Origin::EventTime))
+        }
+        _ => true,
+    };
+    let bare = |expr: &Expr| match expr {
+        Expr::Alias(alias) => fits(&alias.expr),
+        other => fits(other),
+    };
+    if window.window_expr.iter().all(bare) {
+        return None;
+    }
+    Some(Refusal {
+        line: places.line(&Place::Over),
+        message:
+            "`machine_id` or the event time in OVER is computed, and rolling functions need both as they came"
+                .into(),
+        hint: Some("give the computed column another name, and use the one that came".into()),
+    })
+}
+
+fn refuse_window(window: &WindowAggregate, places: &Places) -> Option<Refusal> {
+    let refusal = |place: Place, message: String, hint: &str| {
+        Some(Refusal { line: places.line(&place), message, hint: Some(hint.into()) })
+    };
+    if !window.keys.iter().any(|key| origin::of(key, &window.input) == Origin::Machine) {
         return refusal(
-            "GROUP",
+            Place::Grouping,
             "the grouping lacks `machine_id`: a machine's readings are in one Kafka partition, the machines are \
-             not, and no partition sees them all",
-            Some("add machine_id to GROUP BY, and group over machines when you ask the table"),
+             not, and no partition sees them all"
+                .into(),
+            "add machine_id, as it came, to GROUP BY, and group over machines when you ask the table",
         );
     }
-    let time = [WINDOW_TIME, TIMESTAMP]
-        .into_iter()
-        .find(|name| window.input.schema().has_column_with_unqualified_name(name));
-    if !time.is_some_and(|name| column(&window.time, name)) {
-        return Some(Refusal {
-            keyword: "GROUP",
-            message: format!("the window runs over {}, which is not the stream's event time", window.time),
-            hint: Some("use `timestamp`, or `window_time` over the rows of another window"),
-        });
+    if origin::of(&window.time, &window.input) != Origin::EventTime {
+        return refusal(
+            Place::Window,
+            format!("the window runs over {}, which is not the stream's event time", window.time),
+            "use `timestamp`, or `window_time` over the rows of another window, as they came",
+        );
     }
     None
 }
 
-fn refuse_expressions(node: &LogicalPlan) -> Option<Refusal> {
+/// Refuses rows that do not tell whose they are and of when.
+fn refuse_rows(plan: &LogicalPlan, places: &Places) -> Option<Refusal> {
+    let refusal = |message: String, hint: String| {
+        Some(Refusal { line: places.line(&Place::Rows), message, hint: Some(hint) })
+    };
+    let schema = plan.schema();
+    let is = |name: &str, origin: Origin| {
+        schema.index_of_column_by_name(None, name).map(|index| origin::of_output(plan, index) == origin)
+    };
+    let instant = |name: &str| {
+        schema.field_with_unqualified_name(name).is_ok_and(|field| *field.data_type() == timestamp_type())
+    };
+    let Some(time) = [WINDOW_TIME, TIMESTAMP].into_iter().find(|name| instant(name)) else {
+        return refusal(
+            "the rows of a stream need their event time".into(),
+            format!("select `{WINDOW_TIME}` of a window, or `{TIMESTAMP}`"),
+        );
+    };
+    if is(time, Origin::EventTime) == Some(false) {
+        return refusal(
+            format!("`{time}` is computed, and the rows of a stream need their event time as it came"),
+            format!(
+                "select `{TIMESTAMP}`, or `{WINDOW_TIME}` of a window, and give the computed one another name"
+            ),
+        );
+    }
+    match is(MACHINE_ID, Origin::Machine) {
+        Some(true) => None,
+        None => refusal("the rows of a stream need `machine_id`".into(), "select it".into()),
+        Some(false) => refusal(
+            "`machine_id` is computed, and a stream is split by the machine as it came".into(),
+            "select `machine_id`, and give the computed one another name".into(),
+        ),
+    }
+}
+
+fn refuse_expressions(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
     let mut found = None;
     for expr in node.expressions() {
         if calls_window(&expr) {
-            return refusal("SELECT", "a window function can only be used in GROUP BY", None);
+            return Some(Refusal {
+                line: places.line(&Place::StrayWindow),
+                message: "a window function can only be used in GROUP BY".into(),
+                hint: Some(
+                    "group by machine_id and the window, and select window_start, window_end, window_time"
+                        .into(),
+                ),
+            });
         }
         let walk = expr.apply(|e| {
             if let Expr::ScalarFunction(call) = e
                 && call.func.signature().volatility != Volatility::Immutable
             {
+                let names = std::iter::once(call.func.name().to_string());
+                let names = names.chain(call.func.aliases().iter().cloned());
                 found = Some(Refusal {
-                    keyword: "SELECT",
+                    line: names.filter_map(|name| places.find(&Place::Call(name))).min().unwrap_or(1),
                     message: format!(
                         "{}() gives another result each time, so history and backtest would differ from the stream",
                         call.func.name()
                     ),
-                    hint: Some("use the event time: `timestamp` or `window_end`"),
+                    hint: Some("use the event time: `timestamp` or `window_end`".into()),
                 });
                 return Ok(TreeNodeRecursion::Stop);
             }
@@ -186,11 +253,5 @@ fn refuse_expressions(node: &LogicalPlan) -> Option<Refusal> {
     None
 }
 
-/// The first line that holds `keyword` as a word outside a comment.
-fn line_of(sql: &str, keyword: &str) -> u64 {
-    let holds = |line: &str| {
-        let code = line.split("--").next().unwrap_or_default();
-        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word.eq_ignore_ascii_case(keyword))
-    };
-    sql.lines().position(holds).map_or(1, |at| at as u64 + 1)
-}
+#[cfg(test)]
+mod tests;

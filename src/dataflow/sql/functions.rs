@@ -30,9 +30,17 @@ pub struct WindowFunction {
     signature: Signature,
 }
 
+/// Names of the window functions.
+const WINDOW_FUNCTIONS: [&str; 3] = ["tumble", "hop", "session"];
+
+/// Whether a function of this name, in lower case, is a window function.
+pub fn is_window_name(name: &str) -> bool {
+    WINDOW_FUNCTIONS.contains(&name)
+}
+
 /// `tumble`, `hop` and `session`.
 pub fn window_functions() -> Vec<Arc<ScalarUDF>> {
-    ["tumble", "hop", "session"]
+    WINDOW_FUNCTIONS
         .into_iter()
         .map(|name| {
             let signature = Signature::variadic_any(Volatility::Immutable);

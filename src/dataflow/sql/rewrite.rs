@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, Select, SelectItem, Statement, Value, VisitMut, VisitorMut,
 };
 
-use super::functions::WINDOW_COLUMNS;
+use super::functions::{WINDOW_COLUMNS, is_window_name};
 
 /// Rewrites every SELECT of the statement that groups by a window.
 pub fn rewrite_window_columns(statement: &mut Statement) {
@@ -56,8 +56,7 @@ fn window_call(group_by: &GroupByExpr) -> Option<Expr> {
 }
 
 fn is_window(name: &ObjectName) -> bool {
-    let name = name.to_string().to_lowercase();
-    ["tumble", "hop", "session"].contains(&name.as_str())
+    is_window_name(&name.to_string().to_lowercase())
 }
 
 fn is_window_column(ident: &Ident) -> bool {
