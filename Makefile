@@ -3,7 +3,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help need parts dashboard demo test lint doc bench bench-e2e model clean-data
+.PHONY: help need parts dashboard demo test chaos lint doc bench bench-e2e model clean-data
 
 help: ## list these tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -35,6 +35,11 @@ test: need parts dashboard ## every test, against real parts
 	cargo test --lib --bins
 	cargo test --doc
 	cargo test --test it
+
+# SECONDS and SEED as in `make chaos SECONDS=600 SEED=7`.
+chaos: need parts ## three processes killed, ended, frozen and started at random under load for five minutes, and the broker
+	COLDSTREAM_CHAOS_SECONDS=$(or $(SECONDS),300) COLDSTREAM_CHAOS_SEED=$(SEED) \
+		cargo test --test it -- --nocapture chaos_leaves_every_table
 
 lint: need ## formatting and lints, warnings are errors
 	cargo fmt --check

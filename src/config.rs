@@ -201,6 +201,9 @@ impl Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        if text.trim() == "0s" {
+            return Ok(Self(0));
+        }
         parse_duration(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }

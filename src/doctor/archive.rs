@@ -2,8 +2,15 @@
 
 use std::path::PathBuf;
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use datafusion::common::DataFusionError;
+use datafusion::functions_aggregate::expr_fn::sum;
+use datafusion::prelude::{SessionContext, col};
+
 use super::Finding;
 use crate::archive::{Archive, ArchiveError, EpochManifest, StoreOptions, TableInfo, local_folder};
+use crate::schema::GAPS;
 
 /// What was found, and what other checks compare.
 #[derive(Debug, Default)]
@@ -57,7 +64,16 @@ async fn look_into(archive: &Archive, topic: &str, existed: bool, seen: &mut See
         Ok(tables) => {
             let told: Vec<String> =
                 tables.iter().map(|table| format!("{} {}", table.name, rows(table.rows))).collect();
-            Finding::ok("tables", told.join(", "))
+            let told = told.join(", ");
+            match missed(archive, &tables).await {
+                Ok(None) => Finding::ok("tables", told),
+                Ok(Some(missed)) => {
+                    let cure = "they are lost; `SELECT * FROM gaps` tells when and where. Keep the topic's \
+                                `retention.ms` above the longest stop of Coldstream";
+                    Finding::warning("tables", format!("{told}; {missed}"), Some(cure.into()))
+                }
+                Err(error) => Finding::failure("tables", &error, error.hint()),
+            }
         }
         Err(error) => Finding::failure("tables", &error, error.hint()),
     });
@@ -73,6 +89,24 @@ async fn tables(archive: &Archive) -> Result<Vec<TableInfo>, ArchiveError> {
         tables.push(Box::pin(archive.table_info(&name)).await?);
     }
     Ok(tables)
+}
+
+/// What the table `gaps` says, where there is anything in it.
+async fn missed(archive: &Archive, tables: &[TableInfo]) -> Result<Option<String>, ArchiveError> {
+    if !tables.iter().any(|table| table.name == GAPS && table.rows > 0) {
+        return Ok(None);
+    }
+    let gaps = archive.table_provider(GAPS).await?;
+    let failed = |error: DataFusionError| ArchiveError::BadRows { table: GAPS.into(), reason: error.to_string() };
+    let gaps = SessionContext::new().read_table(gaps).map_err(failed)?;
+    let total = gaps.aggregate(Vec::new(), vec![sum(col("missing"))]).map_err(failed)?;
+    let total = total.collect().await.map_err(failed)?;
+    let missing: i64 = total
+        .iter()
+        .filter_map(|batch| batch.column(0).as_primitive_opt::<Int64Type>())
+        .flat_map(|column| column.iter().flatten())
+        .sum();
+    Ok(Some(format!("{missing} messages were gone before they were read")))
 }
 
 fn rows(rows: u64) -> String {

@@ -70,8 +70,9 @@ fn beyond_the_end(epochs: &[EpochManifest], offsets: &BTreeMap<i32, Offsets>) ->
                 "partition {partition} goes on at offset {next}, but the topic ends at {}: was it made anew?",
                 held.end
             );
-            let cure = "use a topic of another name, or start anew with another [archive] url";
-            Finding::failure(CHECK, seen, Some(cure.into()))
+            let cure = "if so, the next start goes on at its beginning and records that in the table `gaps`; if not, \
+                        messages were lost, and those that are left will be read twice";
+            Finding::warning(CHECK, seen, Some(cure.into()))
         })
     });
     after.or_else(|| {
@@ -84,7 +85,8 @@ fn beyond_the_end(epochs: &[EpochManifest], offsets: &BTreeMap<i32, Offsets>) ->
                     "partition {partition}: Kafka has deleted {lost} messages that were not read yet"
                 );
                 let cure =
-                    "they are lost; raise the topic's `retention.ms` above the longest stop of Coldstream";
+                    "they are lost, and the next start records that in the table `gaps`; raise the topic's \
+                     `retention.ms` above the longest stop of Coldstream";
                 Finding::warning(CHECK, seen, Some(cure.into()))
             })
         })

@@ -1,16 +1,18 @@
 //! Messages as they came: one arena of bytes for a whole batch.
 
+use std::sync::Arc;
+
 use super::budget::Permit;
 use super::gap::Gap;
 
 /// Consecutive messages of one Kafka partition, not yet decoded. The payloads lie end to end in one arena,
 /// so that a batch costs two allocations and not one for each message.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct RawBatch {
     /// What is missing before the first message.
     pub gap: Option<Gap>,
     /// The room it has been given, which whoever has its rows keeps as long as it has them.
-    pub permit: Option<Permit>,
+    pub permit: Option<Arc<Permit>>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     offsets: Vec<i64>,

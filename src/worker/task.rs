@@ -66,7 +66,7 @@ pub(super) struct Task {
     /// Whoever waits for rows of this epoch to be stored.
     waiting: Vec<Waiting>,
     /// The room that the rows of this epoch take.
-    room: Vec<Permit>,
+    room: Vec<Arc<Permit>>,
     /// The epoch before, until it is in the tables.
     in_flight: Option<InFlight>,
 }
@@ -75,7 +75,7 @@ pub(super) struct Task {
 struct InFlight {
     stored: oneshot::Receiver<()>,
     /// Given back when it has arrived, or will not.
-    _room: Vec<Permit>,
+    _room: Vec<Arc<Permit>>,
 }
 
 impl Task {

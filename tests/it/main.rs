@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alarms;
+mod chaos;
+mod consumer_group;
 mod dashboard;
 mod dead_letters;
 mod deploy;

@@ -35,7 +35,7 @@ pub fn grpcurl_output(worker: &Worker, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn get(port: u16, path: &str) -> String {
+pub fn get(port: u16, path: &str) -> String {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();

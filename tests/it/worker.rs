@@ -36,6 +36,7 @@ pub struct Worker {
     pub topic: String,
     pub port: u16,
     pub url: String,
+    bootstrap: String,
     store: Store,
     runtime: tokio::runtime::Runtime,
 }
@@ -43,7 +44,11 @@ pub struct Worker {
 impl Worker {
     /// A Coldstream on a new topic of the shared broker; `extra` is added to its configuration.
     pub fn new(name: &str, partitions: i32, store: Store, extra: &str) -> Self {
-        let kafka = Kafka::shared();
+        Self::on(Kafka::shared(), name, partitions, store, extra)
+    }
+
+    /// [`Self::new`] on a broker of the test's own.
+    pub fn on(kafka: &Kafka, name: &str, partitions: i32, store: Store, extra: &str) -> Self {
         let topic = kafka.create_topic(name, partitions);
         let dir = process::folder();
         let url = match &store {
@@ -61,7 +66,17 @@ impl Worker {
         );
         std::fs::write(dir.path().join("coldstream.toml"), config).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        Self { dir, topic, port, url, store, runtime }
+        let bootstrap = kafka.bootstrap().to_owned();
+        Self { dir, topic, port, url, bootstrap, store, runtime }
+    }
+
+    /// Starts one of several processes of the group, with a port of its own; does not wait for it.
+    pub fn start_member(&self, port: u16) -> Process {
+        let path = self.dir.path().join(format!("member-{port}.toml"));
+        let config = std::fs::read_to_string(self.config()).unwrap();
+        let listen = |port: u16| format!("listen = \"127.0.0.1:{port}\"");
+        std::fs::write(&path, config.replace(&listen(self.port), &listen(port))).unwrap();
+        Process::spawn(&self.command(&["run", "--config", &path.display().to_string()]))
     }
 
     pub fn config(&self) -> PathBuf {
@@ -94,13 +109,20 @@ impl Worker {
 
     /// `kafka://…` of the topic.
     pub fn kafka_url(&self) -> String {
-        format!("kafka://{}/{}", Kafka::shared().bootstrap(), self.topic)
+        format!("kafka://{}/{}", self.bootstrap, self.topic)
+    }
+
+    /// Settings of a client of its broker.
+    fn client(&self) -> rdkafka::ClientConfig {
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap);
+        config
     }
 
     /// Sum of the offsets that the consumer group has told Kafka.
     pub fn group_offsets(&self, partitions: i32) -> i64 {
         let consumer: BaseConsumer =
-            Kafka::shared().client().set("group.id", &self.topic).create().expect("a consumer");
+            self.client().set("group.id", &self.topic).create().expect("a consumer");
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&self.topic, 0, partitions - 1);
         let committed =

@@ -403,7 +403,7 @@ impl<'a> Partitions<'a> {
         loop {
             let room = self.limits.budget.take(batch.byte_len());
             if room.is_some() {
-                batch.permit = room;
+                batch.permit = room.map(Arc::new);
                 match queue.try_send(batch) {
                     Ok(()) => {
                         held.pending.pauses.full = false;

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -34,6 +34,10 @@ const CLUSTER_ID: &str = "Y29sZHN0cmVhbS10ZXN0cw";
 pub struct Kafka {
     bootstrap: String,
     broker: Option<Process>,
+    /// How it was started.
+    command: Option<Command>,
+    /// The processes of before, which hold the folder of its files.
+    ended: Vec<Process>,
 }
 
 /// One message, to be sent or as read.
@@ -51,7 +55,7 @@ impl Kafka {
         static SHARED: OnceLock<Kafka> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var("COLDSTREAM_TEST_KAFKA") {
             Ok(bootstrap) if !bootstrap.is_empty() => {
-                let mut kafka = Self { bootstrap, broker: None };
+                let mut kafka = Self { bootstrap, broker: None, command: None, ended: Vec::new() };
                 kafka.wait_until_ready(REQUEST);
                 kafka
             }
@@ -104,9 +108,23 @@ impl Kafka {
         );
         let mut command = java("kafka.Kafka");
         command.arg(&properties);
-        let mut kafka = Self { bootstrap, broker: Some(Process::spawn_in(dir, &command)) };
+        let broker = Some(Process::spawn_in(dir, &command));
+        let mut kafka = Self { bootstrap, broker, command: Some(command), ended: Vec::new() };
         kafka.wait_until_ready(START);
         kafka
+    }
+
+    /// Ends the broker in good order; [`Self::resume`] starts it again, with what it had stored.
+    pub fn stop(&mut self) {
+        let mut broker = self.broker.take().expect("a broker of the test's own");
+        broker.terminate();
+        self.ended.push(broker);
+    }
+
+    /// Starts the broker that was stopped.
+    pub fn resume(&mut self) {
+        self.broker = Some(Process::spawn(self.command.as_ref().expect("it was started before")));
+        self.wait_until_ready(START);
     }
 
     /// `host:port` for clients.
@@ -118,9 +136,15 @@ impl Kafka {
     /// broker cannot meet.
     pub fn create_topic(&self, name: &str, partitions: i32) -> String {
         let topic = format!("{name}-{}", uuid::Uuid::new_v4().simple());
+        self.create_topic_named(&topic, partitions);
+        topic
+    }
+
+    /// Creates a topic of just that name.
+    pub fn create_topic_named(&self, topic: &str, partitions: i32) {
         let admin: AdminClient<_> = self.client().create().unwrap();
         // A foreign broker may have a lower limit for messages; the topic's own limit stands above it.
-        let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1))
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
             .set("max.message.bytes", MAX_MESSAGE);
         let options = AdminOptions::new().operation_timeout(Some(REQUEST));
         let created = futures::executor::block_on(admin.create_topics([&new], &options)).unwrap();
@@ -130,11 +154,47 @@ impl Kafka {
         // The broker answers before it leads every partition; until then a consumer may be sent away.
         let consumer: BaseConsumer = self.client().create().unwrap();
         wait::until(&format!("the leaders of {topic}"), REQUEST, || {
-            let metadata = consumer.fetch_metadata(Some(&topic), REQUEST).map_err(|e| e.to_string())?;
+            let metadata = consumer.fetch_metadata(Some(topic), REQUEST).map_err(|e| e.to_string())?;
             let led = metadata.topics()[0].partitions().iter().filter(|p| p.leader() >= 0).count();
             if led == partitions as usize { Ok(()) } else { Err(format!("{led} of {partitions} have one")) }
         });
-        topic
+    }
+
+    /// Deletes a topic, and returns when nobody sees it any more.
+    pub fn delete_topic(&self, topic: &str) {
+        let admin: AdminClient<_> = self.client().create().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(REQUEST));
+        for result in futures::executor::block_on(admin.delete_topics(&[topic], &options)).unwrap() {
+            result.unwrap_or_else(|(topic, error)| panic!("topic {topic} was not deleted: {error}"));
+        }
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        wait::until(&format!("the end of {topic}"), REQUEST, || {
+            let metadata = consumer.fetch_metadata(None, REQUEST).map_err(|e| e.to_string())?;
+            let there = metadata.topics().iter().any(|found| found.name() == topic);
+            if there { Err("it is there".into()) } else { Ok(()) }
+        });
+    }
+
+    /// Gives a topic so many partitions in all.
+    pub fn add_partitions(&self, topic: &str, partitions: usize) {
+        let admin: AdminClient<_> = self.client().create().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(REQUEST));
+        let new = [NewPartitions::new(topic, partitions)];
+        for result in futures::executor::block_on(admin.create_partitions(&new, &options)).unwrap() {
+            result.unwrap_or_else(|(topic, error)| panic!("{topic} got no partitions: {error}"));
+        }
+    }
+
+    /// Deletes the messages of a partition that are before `offset`, as retention does.
+    pub fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+        let admin: AdminClient<_> = self.client().create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(REQUEST));
+        let deleted = futures::executor::block_on(admin.delete_records(&list, &options)).unwrap();
+        for element in deleted.elements() {
+            element.error().unwrap();
+        }
     }
 
     /// Sends messages, each to its partition, and returns when the broker has acknowledged all of them.

@@ -146,9 +146,23 @@ impl Process {
 
     /// Asks it to end (SIGTERM) and waits until it has.
     pub fn terminate(&mut self) -> ExitStatus {
-        let sent = Command::new("sh").args(["-c", "kill -TERM $0", &self.id().to_string()]).status().unwrap();
-        assert!(sent.success(), "{} is not running", self.name);
+        self.signal("TERM");
         self.wait(END)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let command = format!("kill -{name} $0");
+        let sent = Command::new("sh").args(["-c", &command, &self.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "{} is not running", self.name);
+    }
+
+    /// Memory that it has, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it is running");
+        let kib: u64 = line.split_whitespace().nth(1).expect("a number").parse().unwrap();
+        kib * 1024
     }
 
     /// The last lines of both outputs, for messages.

@@ -52,6 +52,16 @@ impl S3 {
         store
     }
 
+    /// Stops answering, with every connection open, as a store does that hangs; [`Self::thaw`] ends that.
+    pub fn freeze(&self) {
+        self.server.signal("STOP");
+    }
+
+    /// Answers again.
+    pub fn thaw(&self) {
+        self.server.signal("CONT");
+    }
+
     /// URL of `prefix` in the bucket. A prefix of its own keeps a test apart from the others.
     pub fn url(&self, prefix: &str) -> String {
         format!("s3://{BUCKET}/{prefix}")
