@@ -238,8 +238,8 @@ fn two_owners_of_the_same_partitions_fence_each_other_and_lose_nothing() {
         let given_up = |process: &Process| process.stderr().contains("given up; it is still ours");
         if given_up(&one) && given_up(&other) { Ok(()) } else { Err(format!("{}{}", one.tail(), other.tail())) }
     });
-    worker.wait_for_rows(&mut one, "readings", u64::from(2 * sent), LONG);
     assert!(other.terminate().success(), "{}", other.tail());
+    worker.wait_for_rows(&mut one, "readings", u64::from(2 * sent), LONG);
     assert!(one.terminate().success(), "{}", one.tail());
     assert_once(&worker, i64::from(2 * sent));
     assert_eq!(worker.number("SELECT count(*) FROM late_readings"), 0);
