@@ -1,10 +1,11 @@
 //! Aggregates whose states can be put away and taken out again without changing a bit.
 //!
 //! A pane's state goes through `state` → `merge_batch` at every checkpoint, and results must not depend on when
-//! one was taken. Sums, counts, extremes and averages of stock DataFusion have that property; its variance does
+//! one was taken. Sums, counts and averages of stock DataFusion have that property; its variance does
 //! not (merging into an empty group computes `mean * n / n`), and its regressions keep one boxed accumulator a
 //! group, which costs far more than the sums. So the two families are vectorised here. Names, types and state
-//! columns stay those of the stock functions; this only replaces their accumulator over groups.
+//! columns stay those of the stock functions; this only replaces their accumulator over groups. All that is neither stock and exact
+//! nor here is made exact in [`super::aggregate`], whatever it costs.
 //!
 //! The `x` of a regression is most often a time, and in seconds since 1970 a float resolves only 0.2 µs: a slope
 //! over a few seconds would lose half its digits. So `x` is counted from the first one of each group.

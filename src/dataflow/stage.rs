@@ -54,22 +54,15 @@ impl Stateful {
         }
     }
 
-    /// How far back, in microseconds, rows matter to what it has not given yet. Sessions and frames of rows have no
-    /// bound in time: they are taken to be no longer than a day.
+    /// How far back, in microseconds, rows matter to what it has not given yet. A session has no bound: it is taken to
+    /// be no longer than a day, and so are the last rows of a machine that `ROWS` or `lag` ask for.
     pub fn reach(&self) -> i64 {
         const DAY: i64 = 86_400_000_000;
         match self {
             Self::Window(plan) => plan.spec.size(),
             Self::Session(plan) => plan.gap.saturating_add(DAY),
-            Self::Rolling(plan) => plan.reach.range.filter(|_| plan.reach.rows == 0).unwrap_or(DAY),
-        }
-    }
-
-    /// The column by which its rows must be sorted where they come from a table.
-    pub fn sorted_by(&self) -> Option<&Arc<dyn PhysicalExpr>> {
-        match self {
-            Self::Window(_) | Self::Session(_) => None,
-            Self::Rolling(plan) => Some(&plan.time),
+            Self::Rolling(plan) if plan.reach.rows > 0 => plan.reach.range.unwrap_or_default().max(DAY),
+            Self::Rolling(plan) => plan.reach.range.unwrap_or_default(),
         }
     }
 

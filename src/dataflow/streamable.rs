@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility, Window};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::error::DataflowError;
 use super::query::Query;
-use super::rolling::refuse::{Refused, refuse};
+use super::rolling::refuse;
 use super::sql::exec::SlotExec;
 use super::sql::functions::calls_window;
 use super::sql::node::WindowAggregate;
@@ -70,20 +70,16 @@ pub fn check(
 ) -> Result<(), DataflowError> {
     let places = Places::of(&query.sql, aggregate);
     let mut refusal: Option<Refusal> = None;
-    let mut rolling: Option<(u64, Refused)> = None;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Window(window) = node {
-            rolling = refuse(&query.sql, window);
-            if rolling.is_some() {
-                return Ok(TreeNodeRecursion::Stop);
-            }
+            refusal = refuse_rolling(window, query, &places);
         }
-        refusal = refuse_node(node, &places).or_else(|| refuse_expressions(node, &places));
+        refusal = refusal
+            .take()
+            .or_else(|| refuse_node(node, &places))
+            .or_else(|| refuse_expressions(node, &places));
         Ok(if refusal.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
-    if let Some((line, refused)) = rolling {
-        return Err(query.error(line, refused.reason, refused.hint.map(str::to_string)));
-    }
     match refusal.or_else(|| refuse_rows(plan, &places)) {
         None => Ok(()),
         Some(refusal) => Err(query.error(refusal.line, refusal.message, refusal.hint)),
@@ -109,7 +105,8 @@ fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::SubqueryAlias(_)
-        | LogicalPlan::TableScan(_) => None,
+        | LogicalPlan::TableScan(_)
+        | LogicalPlan::Window(_) => None,
         LogicalPlan::Extension(extension) => {
             let window = extension.node.as_any().downcast_ref::<WindowAggregate>();
             window.and_then(|window| refuse_window(window, places))
@@ -119,8 +116,6 @@ fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
             "an aggregate without a window never ends on a stream",
             "add a window: GROUP BY machine_id, tumble(timestamp, INTERVAL '1 minute')",
         ),
-        // Checked by `rolling`, which knows the line of each call.
-        LogicalPlan::Window(_) => None,
         // Its syntax has been refused already, but for what this does not know.
         other => {
             let name = other.display().to_string();
@@ -129,6 +124,36 @@ fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
             Some(Refusal { line: places.line(&Place::Rows), message, hint: None })
         }
     }
+}
+
+/// What of rolling functions is refused. Their own module knows what they can do; that their machine and time are not
+/// computed, this one.
+fn refuse_rolling(window: &Window, query: &Query, places: &Places) -> Option<Refusal> {
+    if let Some((line, refused)) = refuse::refuse(&query.sql, window) {
+        return Some(Refusal { line, message: refused.reason, hint: refused.hint.map(str::to_string) });
+    }
+    let as_it_came = |expr: &Expr, origin: Origin| origin::of(expr, &window.input) == origin;
+    let fits = |expr: &Expr| match expr {
+        Expr::WindowFunction(call) => {
+            call.params.partition_by.iter().any(|key| as_it_came(key, Origin::Machine))
+                && call.params.order_by.iter().all(|order| as_it_came(&order.expr, Origin::EventTime))
+        }
+        _ => true,
+    };
+    let bare = |expr: &Expr| match expr {
+        Expr::Alias(alias) => fits(&alias.expr),
+        other => fits(other),
+    };
+    if window.window_expr.iter().all(bare) {
+        return None;
+    }
+    Some(Refusal {
+        line: places.line(&Place::Over),
+        message:
+            "`machine_id` or the event time in OVER is computed, and rolling functions need both as they came"
+                .into(),
+        hint: Some("give the computed column another name, and use the one that came".into()),
+    })
 }
 
 fn refuse_window(window: &WindowAggregate, places: &Places) -> Option<Refusal> {

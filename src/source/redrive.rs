@@ -65,7 +65,7 @@ pub enum RedriveError {
         /// The brokers as configured.
         brokers: String,
         /// What the client library says.
-        cause: KafkaError,
+        cause: Box<KafkaError>,
     },
     /// Messages that must be there do not come.
     #[error("topic `{topic}`: nothing came of partition {partition} within {} s", SILENCE.as_secs())]
@@ -199,7 +199,7 @@ impl<'a> Topic<'a> {
 
     fn failed(settings: &KafkaSettings, cause: KafkaError) -> RedriveError {
         let (topic, brokers) = (settings.topic.clone(), settings.brokers.clone());
-        RedriveError::Read { topic, brokers, cause }
+        RedriveError::Read { topic, brokers, cause: Box::new(cause) }
     }
 
     fn span(&self, partition: i32) -> Result<Span, RedriveError> {

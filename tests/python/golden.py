@@ -129,7 +129,7 @@ def parsed(text: str, value: object) -> object:
 def shown(value: object) -> object:
     """A list as Arrow prints it."""
     if isinstance(value, list):
-        return "[" + ", ".join("" if v is None else str(v).lower() if isinstance(v, bool) else str(v) for v in value) + "]"
+        return "[" + ", ".join("NULL" if v is None else str(v).lower() if isinstance(v, bool) else str(v) for v in value) + "]"
     return value
 
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::compute::SortOptions;
-use arrow::datatypes::{Field, FieldRef, Fields, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::functions_aggregate::{
@@ -60,6 +60,7 @@ pub struct Recipe {
     /// The ORDER BY as positions among the columns.
     pub keys: Vec<(usize, SortOptions)>,
     arguments: Vec<Argument>,
+    result: DataType,
     method: Method,
 }
 
@@ -83,9 +84,10 @@ impl Recipe {
             .with_ignore_nulls(called.ignore_nulls())
             .build()?;
         let exact = known.exact && function.groups_accumulator_supported();
+        let result = function.field().data_type().clone();
         let method = match known.extreme {
             Some((last, skip)) => Method::Extreme { last, skip_nulls: skip || called.ignore_nulls() },
-            None if known.float.is_some() && function.field().data_type().is_floating() => {
+            None if known.float.is_some() && result.is_floating() => {
                 Method::Float { greatest: known.float == Some(true) }
             }
             None if distinct => Method::Distinct,
@@ -95,8 +97,15 @@ impl Recipe {
         };
         if matches!(method, Method::Own | Method::Float { .. }) {
             let arguments = function.expressions();
-            let recipe =
-                Self { function, exact, columns: Fields::empty(), keys: vec![], arguments: vec![], method };
+            let recipe = Self {
+                function,
+                exact,
+                columns: Fields::empty(),
+                keys: vec![],
+                arguments: vec![],
+                result,
+                method,
+            };
             return Ok((recipe, arguments));
         }
         let order = if ordered { call.order_bys.as_slice() } else { &[] };
@@ -115,7 +124,7 @@ impl Recipe {
             arguments.extend(keys.iter().map(|&(column, _)| Argument::Column(column)));
         }
         let (exprs, fields) = (columns.exprs, columns.fields.into());
-        let recipe = Self { function, exact, columns: fields, keys, arguments, method };
+        let recipe = Self { function, exact, columns: fields, keys, arguments, result, method };
         Ok((recipe, exprs))
     }
 
@@ -132,12 +141,10 @@ impl Recipe {
     pub fn accumulator(self: &Arc<Self>) -> Result<Box<dyn GroupsAccumulator>> {
         let recipe = Arc::clone(self);
         Ok(match self.method {
-            Method::Float { greatest } => {
-                match least_or_greatest(self.function.field().data_type(), greatest) {
-                    Some(accumulator) => accumulator,
-                    None => return internal_err!("{} is not of floats", self.function.name()),
-                }
-            }
+            Method::Float { greatest } => match least_or_greatest(&self.result, greatest) {
+                Some(accumulator) => accumulator,
+                None => return internal_err!("{} is not of floats", self.function.name()),
+            },
             Method::Own => self.function.create_groups_accumulator()?,
             Method::Chunked => Box::new(Chunked::new(recipe)?),
             Method::Every => Box::new(Kept::every(recipe)),

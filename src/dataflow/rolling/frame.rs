@@ -86,7 +86,8 @@ fn length(bound: &WindowFrameBound) -> Result<i64, Refused> {
         _ => None,
     };
     match micros {
-        Some(length) if length >= 0 => Ok(length),
+        // About 3,000 years: so that no sum of lengths can overflow.
+        Some(length) if (0..100_000_000_000_000_000).contains(&length) => Ok(length),
         _ => Err(Refused::new(
             format!("RANGE wants an interval of whole microseconds that is not negative, not {value}"),
             Some("such as RANGE BETWEEN INTERVAL '5 minutes' PRECEDING AND CURRENT ROW"),

@@ -52,11 +52,18 @@ impl Held {
         self.next
     }
 
-    /// Takes out all rows before `watermark`, with their event times: in the order of event time, and then of arrival.
-    pub fn release(&mut self, watermark: i64) -> Result<Option<(RecordBatch, Vec<i64>)>> {
-        let (mut times, mut arrivals) = (Vec::new(), Vec::new());
+    /// The event time of the first row that waits.
+    pub fn first(&self) -> Option<i64> {
+        self.waiting.peek().map(|Reverse((ts, _))| *ts)
+    }
+
+    /// Takes out rows before `watermark`, with their event times: in the order of event time, and then of arrival. About
+    /// `most` of them, but always all of one event time together.
+    pub fn release(&mut self, watermark: i64, most: usize) -> Result<Option<(RecordBatch, Vec<i64>)>> {
+        let (mut times, mut arrivals): (Vec<i64>, Vec<i64>) = (Vec::new(), Vec::new());
         while let Some(Reverse((ts, arrival))) = self.waiting.peek().copied()
             && (ts < watermark || watermark == i64::MAX)
+            && (times.len() < most || times.last() == Some(&ts))
         {
             self.waiting.pop();
             self.stretches.remove(arrival);

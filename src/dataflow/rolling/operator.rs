@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::take;
+use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
@@ -17,6 +17,9 @@ use super::plan::RollingPlan;
 use super::stretch::{Stretch, Stretches};
 use super::tail::Tails;
 use crate::dataflow::operator::{Chunk, Emitted, Operator, OperatorState};
+
+/// Rows that are evaluated together: enough to share the work, few enough not to need much memory beside the rows.
+const PORTION: usize = if cfg!(test) { 16 } else { 65_536 };
 
 /// The state of one step of rolling functions in one partition.
 #[derive(Debug)]
@@ -121,8 +124,9 @@ impl RollingOperator {
         Ok(late)
     }
 
-    /// The results of rows that the watermark has passed. They go into the tails of their machines.
-    fn roll(&mut self, rows: RecordBatch, times: &[i64]) -> Result<RecordBatch> {
+    /// The results of rows that time has passed, and which go into the tails of their machines. All rows to come are at
+    /// `passed` or later.
+    fn roll(&mut self, rows: RecordBatch, times: &[i64], passed: i64) -> Result<RecordBatch> {
         let count = rows.num_rows();
         let columns = |exprs: &[Arc<dyn PhysicalExpr>]| -> Result<Vec<ArrayRef>> {
             exprs.iter().map(|expr| expr.evaluate(&rows)?.into_array(count)).collect()
@@ -145,7 +149,7 @@ impl RollingOperator {
         }
         let results = evaluate(&self.plan, &self.tails, &groups, count)?;
         for group in &groups {
-            self.tails.trim(group.slot, self.watermark)?;
+            self.tails.trim(group.slot, passed)?;
         }
         let columns = rows.columns().iter().cloned().chain(results).collect();
         Ok(RecordBatch::try_new(Arc::clone(&self.plan.schema), columns)?)
@@ -198,10 +202,13 @@ impl Operator for RollingOperator {
 
     fn advance(&mut self, watermark: i64) -> Result<Emitted> {
         self.watermark = self.watermark.max(watermark);
-        let rows = match self.held.release(self.watermark)? {
-            Some((rows, times)) => Some(self.roll(rows, &times)?),
-            None => None,
-        };
+        let mut given = Vec::new();
+        while let Some((rows, times)) = self.held.release(self.watermark, PORTION)? {
+            let passed = self.held.first().map_or(self.watermark, |first| first.min(self.watermark));
+            given.push(self.roll(rows, &times, passed)?);
+        }
+        let rows =
+            if given.len() > 1 { Some(concat_batches(&self.plan.schema, &given)?) } else { given.pop() };
         self.look_after_silent()?;
         Ok(Emitted { rows, revised: None })
     }

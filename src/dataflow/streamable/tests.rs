@@ -327,3 +327,38 @@ fn what_only_renames_or_filters_runs() {
         }
     }
 }
+
+/// The blocks of `docs/sql-streams.md`: those that are to run, named by their first comment, and those that are to be
+/// refused, with the message that is quoted below.
+fn documented() -> (Vec<Query>, Vec<(String, String)>) {
+    let (mut runs, mut refused) = (Vec::new(), Vec::new());
+    let mut lines = include_str!("../../../docs/sql-streams.md").lines();
+    while let Some(line) = lines.next() {
+        if line != "```sql" && line != "```sql refused" {
+            continue;
+        }
+        let sql: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        if line == "```sql" {
+            let name = sql[0].strip_prefix("-- queries/").and_then(|rest| rest.strip_suffix(".sql")).unwrap();
+            runs.push(Query { name: name.into(), file: format!("{name}.sql"), sql: sql.join("\n") });
+        } else {
+            let quoted = lines.next().unwrap().strip_prefix("> ").unwrap();
+            refused.push((sql.join("\n"), quoted.to_string()));
+        }
+    }
+    (runs, refused)
+}
+
+#[test]
+fn the_documentation_runs_and_refuses_what_it_says() {
+    let readings = crate::schema::ReadingSchema::default().arrow();
+    let plan = |queries: Vec<Query>| Graph::plan(queries, &readings, &Extensions::default(), "");
+    let (runs, refused) = documented();
+    assert!(runs.len() >= 6 && refused.len() >= 25, "{} run, {} are refused", runs.len(), refused.len());
+    plan(runs.clone()).unwrap();
+    for (sql, message) in refused {
+        let query = Query { name: "q".into(), file: "q.sql".into(), sql: sql.clone() };
+        let error = plan(runs.iter().cloned().chain([query]).collect()).unwrap_err();
+        assert_eq!(error.to_string(), message, "{sql}");
+    }
+}

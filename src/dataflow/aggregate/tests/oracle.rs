@@ -49,12 +49,13 @@ fn questions(way: &Way) -> Vec<Question> {
         let from = format!("(SELECT DISTINCT k, {} FROM rows{kept})", way.columns);
         let sorted = format!(" ORDER BY {first}");
         if way.ordered {
-            questions.push(ask(
-                way.filled("DISTINCT ", &sorted, filter),
-                &way.filled("", &sorted, ""),
-                &from,
-                false,
-            ));
+            let call = way.filled("DISTINCT ", &sorted, filter);
+            let mut question = ask(call, &way.filled("", &sorted, ""), &from, false);
+            if first == "f" && !lists {
+                // The rows that were made distinct there have only the one zero.
+                question.against = Against::Close;
+            }
+            questions.push(question);
         }
         // Which of the distinct rows comes first is not defined there.
         let any = !lists && (way.ordered || way.call.starts_with("any_value"));

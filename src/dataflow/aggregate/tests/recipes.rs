@@ -5,7 +5,7 @@
 pub enum Against {
     /// Bit by bit.
     Same,
-    /// To some nine digits: sums of floats in another order.
+    /// To some nine digits: sums of floats in another order, and zeros of another sign.
     Close,
     /// Estimates, of which only the size can be compared.
     Near,

@@ -1,0 +1,5 @@
+SELECT machine_id, window_start, window_time, count(DISTINCT operating_mode) AS modes,
+       sum(DISTINCT door_openings) AS openings, count(DISTINCT fan_speed) AS speeds, min(DISTINCT door_openings) AS least,
+       count(DISTINCT defrost) AS states, avg(DISTINCT fan_speed) AS speed
+FROM tumble(INTERVAL 1 MINUTE)
+GROUP BY machine_id, window_start, window_time

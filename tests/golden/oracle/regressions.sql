@@ -1,0 +1,7 @@
+SELECT machine_id, window_start, window_time, corr(pressure_high, temp_condenser) AS r,
+       regr_slope(power, compressor_current) AS slope, regr_intercept(power, compressor_current) AS intercept,
+       regr_r2(power, compressor_current) AS r2
+FROM tumble(INTERVAL 5 MINUTES)
+WHERE pressure_high IS NOT NULL AND temp_condenser IS NOT NULL AND power IS NOT NULL AND compressor_current IS NOT NULL
+GROUP BY machine_id, window_start, window_time
+HAVING count(*) > 3
