@@ -156,6 +156,12 @@ impl PartitionWork {
         self.next_offset
     }
 
+    /// The epoch being filled.
+    #[cfg(test)]
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// Takes messages, which go on at [`Self::next_offset`].
     pub(super) fn take(&mut self, raw: &RawBatch, now: Now) -> Result<(), WorkerError> {
         let partition = self.context.partition;
