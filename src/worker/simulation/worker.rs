@@ -202,7 +202,7 @@ impl Worker {
         let job = self.job.as_mut()?;
         let answered = poll_fn(|context| match job.as_mut().poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending if fate.poll_stalled(context.waker()) => Poll::Ready(None),
+            Poll::Pending if fate.is_stalled() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
         let done = tokio::time::timeout(PATIENCE, answered).await.expect("a request hangs for no reason")?;
