@@ -22,6 +22,8 @@ use coldstream::source::decode::Decoder;
 use coldstream::source::raw::RawBatch;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
+mod formats;
+
 const MACHINES: u32 = 25;
 const BATCH: usize = 8_192;
 const BATCHES: usize = 12;
@@ -87,6 +89,18 @@ fn data_path(criterion: &mut Criterion) {
             raw.iter().map(|b| decode.decode(0, b).expect("columns").readings.num_rows()).sum::<usize>()
         });
     });
+    for (name, (mut decode, raw)) in
+        [("avro", formats::avro(&readings)), ("protobuf", formats::protobuf(&readings))]
+    {
+        for (raw, expected) in raw.iter().zip(&readings) {
+            assert_eq!(decode.decode(0, raw).expect("columns").readings, *expected, "{name}");
+        }
+        group.bench_function(format!("{name}_to_columns"), |bencher| {
+            bencher.iter(|| {
+                raw.iter().map(|b| decode.decode(0, b).expect("columns").readings.num_rows()).sum::<usize>()
+            });
+        });
+    }
     let (features, _) = graph(false);
     group.bench_function("columns_to_windows", |bencher| {
         bencher.iter_batched(

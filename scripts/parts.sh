@@ -68,7 +68,7 @@ install_venv() {
     rm -rf "$parts/venv"
     python3 -m venv "$parts/venv"
     twice "$parts/venv/bin/pip" install --disable-pip-version-check -r "$requirements"
-    twice "$parts/venv/bin/python" -c 'import deltalake, duckdb, grpc_tools, openapi_spec_validator, pyarrow'
+    twice "$parts/venv/bin/python" -c 'import deltalake, duckdb, fastavro, grpc_tools, openapi_spec_validator, pyarrow'
 }
 
 # Sets `go` to a Go compiler that is new enough: the machine's own, else one that is thrown away afterwards,

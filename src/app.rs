@@ -108,6 +108,9 @@ impl App {
         let sensors = self.worker.schema.clone();
         let source = sensors.arrow();
         let graph = Graph::plan(self.queries, &source, &extensions, &model_versions(&self.models))?;
+        if self.worker.timing.allowed_lateness > 0 {
+            graph.check_revisions()?;
+        }
         let rules = Arc::new(AlarmPlan::compile(&self.rules, &StreamRows::of(&graph), &extensions)?);
         let listener = serve::bind(&self.listen, self.allow_anonymous).await?;
         let metrics = serve::metrics::install()?;

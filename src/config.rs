@@ -13,8 +13,14 @@ use crate::alarm::RuleFile;
 use crate::archive::StoreOptions;
 use crate::dataflow::Timing;
 use crate::schema::{Column, ReadingSchema, SchemaError};
-use crate::simulate::parse_duration;
+use crate::simulate::{DurationError, parse_duration};
+use crate::source::decode::Absent;
+use crate::source::input::Format;
 use crate::source::kafka::KafkaSettings;
+
+mod format;
+
+pub use format::SchemaRegistryConfig;
 
 /// All of `coldstream.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +28,8 @@ use crate::source::kafka::KafkaSettings;
 pub struct Config {
     /// Where the readings come from.
     pub kafka: KafkaConfig,
+    /// Who knows the schemas of Avro and Protobuf messages.
+    pub schema_registry: Option<SchemaRegistryConfig>,
     /// Where the tables are.
     pub archive: ArchiveConfig,
     /// The port.
@@ -49,6 +57,12 @@ pub struct KafkaConfig {
     /// The consumer group.
     #[serde(default = "default_group")]
     pub group: String,
+    /// How the topic's messages are written.
+    #[serde(default)]
+    pub format: Format,
+    /// What a Protobuf field without `optional` is when a message does not have it.
+    #[serde(default)]
+    pub proto3_absent: Absent,
     /// Further properties of librdkafka, such as `security.protocol`.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
@@ -105,11 +119,17 @@ pub struct DataflowConfig {
     /// After how long without a reading a partition's time goes on by the wall clock.
     pub idle_timeout: Span,
     /// How long after its end a window takes late readings and is given again, with a higher `revision`.
+    #[serde(deserialize_with = "span_or_none")]
     pub allowed_lateness: Span,
     /// What to do with a reading of a machine and an event time that were there before.
     pub duplicates: OnDuplicate,
     /// How far behind a machine's newest reading a repeated one is known.
     pub duplicate_horizon: Span,
+    /// How much of the messages may be in memory before it is in the tables, all partitions of a process together.
+    pub max_buffered: Size,
+    /// How far a partition may be ahead of the slowest in event time, on a backlog; `0s` for any distance.
+    #[serde(deserialize_with = "span_or_none")]
+    pub max_drift: Span,
     /// What to do with a checkpoint of other queries.
     pub on_query_change: OnQueryChange,
 }
@@ -149,6 +169,8 @@ pub struct AlarmsConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnQueryChange {
+    /// Make their windows anew from the readings in the archive, and go on.
+    Rebuild,
     /// Stop and say so.
     Refuse,
     /// Go on at the same offset with empty windows.
@@ -183,6 +205,43 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+/// A duration as text that may be `0s`; microseconds.
+pub fn parse_span_or_none(text: &str) -> Result<i64, DurationError> {
+    if text.trim() == "0s" { Ok(0) } else { parse_duration(text) }
+}
+
+fn span_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_span_or_none(&text).map(Span).map_err(serde::de::Error::custom)
+}
+
+/// A number of bytes as text, such as `64MiB`, `512KiB` or `2GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(usize);
+
+impl Size {
+    /// In bytes.
+    pub fn bytes(self) -> usize {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+        units
+            .iter()
+            .find_map(|(unit, bits)| {
+                let number: usize = text.strip_suffix(unit)?.trim().parse().ok()?;
+                number.checked_mul(1 << bits).filter(|bytes| *bytes > 0).map(Self)
+            })
+            .ok_or_else(|| {
+                serde::de::Error::custom(format!("`{text}` is no size such as 64MiB, 512KiB or 2GiB"))
+            })
+    }
+}
+
 fn default_group() -> String {
     "coldstream".into()
 }
@@ -208,7 +267,9 @@ impl Default for DataflowConfig {
             allowed_lateness: Span::seconds(0),
             duplicates: OnDuplicate::Count,
             duplicate_horizon: Span::seconds(120),
-            on_query_change: OnQueryChange::Refuse,
+            max_buffered: Size(256 << 20),
+            max_drift: Span::seconds(600),
+            on_query_change: OnQueryChange::Rebuild,
         }
     }
 }
@@ -234,6 +295,16 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// The format lacks its registry, or the registry's keys are wrong.
+    #[error("{path}: {message}")]
+    Registry {
+        /// Path of the file.
+        path: String,
+        /// The key, and what is wrong with it.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// A declared column cannot be.
     #[error("{path}: [[columns]]: {source}")]
     Column {
@@ -252,6 +323,7 @@ impl ConfigError {
                 "name the file with --config FILE; `coldstream.toml` of the project explains every key".into()
             }
             Self::Invalid { .. } => "see the project's `coldstream.toml`, which explains every key".into(),
+            Self::Registry { hint, .. } => hint.clone(),
             Self::Column { .. } => {
                 "a column has a name, a type (float64, int64, text, boolean) and a unit".into()
             }
@@ -286,6 +358,7 @@ impl Config {
             ConfigError::Invalid { path: path.into(), line, message }
         })?;
         config.reading_schema_of(path)?;
+        config.format_of(path)?;
         Ok(config)
     }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use coldstream::archive::{Archive, StoreOptions};
 use coldstream::cli::failure::Failure;
-use coldstream::cli::{backtest, demo, doctor, evaluate, ingest, query, run, simulate, tables, train};
+use coldstream::cli::{
+    backtest, demo, doctor, evaluate, ingest, query, redrive, run, simulate, tables, train,
+};
 use coldstream::model::Registry;
 use coldstream::serve::sql::SqlEngine;
 use tracing_subscriber::EnvFilter;
@@ -28,6 +30,7 @@ enum Command {
     Run(run::RunArgs),
     Simulate(simulate::SimulateArgs),
     Ingest(ingest::IngestArgs),
+    Redrive(redrive::RedriveArgs),
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Backtest(backtest::BacktestArgs),
@@ -67,6 +70,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         match command {
             Command::Demo(args) => Box::pin(demo::run(&args)).await,
             Command::Run(args) => Box::pin(run::run(&args)).await,
+            Command::Redrive(args) => Box::pin(redrive::run(&args)).await,
             Command::Backtest(args) => Box::pin(backtest::run(&args)).await,
             Command::Train(args) => {
                 let context = tables::session(args.archive.as_deref(), args.input.as_deref()).await?;

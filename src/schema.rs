@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 
 /// Name of the source stream and of its table.
 pub const READINGS: &str = "readings";
@@ -14,6 +17,8 @@ pub const READINGS: &str = "readings";
 pub const DEAD_LETTERS: &str = "dead_letters";
 /// Table of the readings that came after every window they belong to was closed.
 pub const LATE_READINGS: &str = "late_readings";
+/// Table of the messages that were gone before they were read.
+pub const GAPS: &str = "gaps";
 /// Table of the transitions of alarms.
 pub const ALARMS: &str = "alarms";
 /// Event time of a reading.
@@ -168,6 +173,18 @@ impl ReadingSchema {
         fields.push(Field::new(KAFKA_OFFSET, DataType::Int64, false));
         Arc::new(Schema::new(fields))
     }
+}
+
+/// The columns of `schema`, from a batch that may lack some of the nullable ones or have them in other types.
+pub fn aligned(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let column = |field: &FieldRef| -> Result<ArrayRef, ArrowError> {
+        match batch.column_by_name(field.name()) {
+            Some(column) => cast(column, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        }
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(Arc::clone(schema), columns)
 }
 
 /// A column set that cannot be.

@@ -84,6 +84,15 @@ impl WatchedPartition {
             Take::Source => Partition::restore_source(graph, timing, pieces)?,
             Take::Alarms => Partition::new(graph, timing)?,
         };
+        Self::with(streams, rules, pieces)
+    }
+
+    /// The streams, with the alarms of a checkpoint.
+    pub fn with(
+        streams: Partition,
+        rules: &Arc<AlarmPlan>,
+        pieces: &[(String, Bytes)],
+    ) -> Result<Self, WatchedError> {
         // A checkpoint from before there were alarms has none.
         let alarms = match pieces.iter().find(|(name, _)| name == BLOB) {
             Some((_, bytes)) => Alarms::restore(rules, bytes)?,

@@ -190,6 +190,21 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
+    /// Whether what is missing may only seem to be, because another owner went on with the partition meanwhile.
+    pub(super) fn may_be_another_owner(&self) -> bool {
+        match self {
+            Self::LostChain { .. } | Self::TableAhead { .. } => true,
+            Self::LostState { .. } | Self::LostFile { .. } => true,
+            Self::Store { source, .. } => matches!(source, object_store::Error::NotFound { .. }),
+            _ => false,
+        }
+    }
+
+    /// Whether it lies with the store or with other writers, and may be over when it is tried again.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Store { .. } | Self::Delta { .. } | Self::Contended { .. })
+    }
+
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::tables::history;
 use crate::alarm::{AlarmPlan, RuleFile, StreamRows};
 use crate::archive::{Archive, StoreOptions};
-use crate::config::DataflowConfig;
+use crate::config::{DataflowConfig, parse_span_or_none};
 use crate::dataflow::{Graph, Query, Timing};
 use crate::history::backtest::{Backtest, Input};
 use crate::history::{model_extensions, model_versions};
@@ -42,7 +42,7 @@ pub struct BacktestArgs {
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     pub max_delay: i64,
     /// How long after its end a window takes late readings and is given again
-    #[arg(long, default_value = "0s", value_parser = parse_duration)]
+    #[arg(long, default_value = "0s", value_parser = parse_span_or_none)]
     pub allowed_lateness: i64,
     /// Leave readings out of the queries whose machine and time were there before
     #[arg(long)]
@@ -62,6 +62,9 @@ pub async fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let schema = ReadingSchema::default();
     let extensions = model_extensions(&models);
     let graph = Graph::plan(queries, &schema.arrow(), &extensions, &model_versions(&models))?;
+    if args.allowed_lateness > 0 {
+        graph.check_revisions()?;
+    }
     let mut rules = RuleFile::choose(args.alarms.as_deref(), &args.queries)?;
     let streams = StreamRows::of(&graph);
     if !args.only.is_empty() {

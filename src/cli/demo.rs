@@ -21,6 +21,7 @@ use crate::dataflow::{Query, Timing};
 use crate::model::{ModelFile, Registry};
 use crate::schema::ReadingSchema;
 use crate::simulate::parse_duration;
+use crate::source::input::Input;
 use crate::source::kafka::KafkaSettings;
 use crate::worker::WorkerSettings;
 
@@ -83,12 +84,15 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
                 group: "coldstream-demo".into(),
                 options: BTreeMap::new(),
             },
+            input: Input::default(),
             schema: ReadingSchema::default(),
             commit_interval: Duration::from_secs(5),
             timing: Timing::new(2_000_000),
             max_skew: 600_000_000,
             idle_timeout: 30_000_000,
-            on_query_change: OnQueryChange::Refuse,
+            max_buffered: 64 << 20,
+            max_drift: None,
+            on_query_change: OnQueryChange::Rebuild,
             former_topics,
         },
         queries: shipped_queries(),

@@ -47,6 +47,8 @@ failures!(
     crate::model::file::FileError,
     crate::serve::sql::SqlError,
     crate::source::produce::ProduceError,
+    crate::source::redrive::RedriveError,
+    crate::source::registry::RegistryError,
     super::ingest::IngestError,
     super::query::QueryError,
     super::simulate::SimulateError,

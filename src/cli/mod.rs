@@ -7,6 +7,7 @@ pub mod evaluate;
 pub mod failure;
 pub mod ingest;
 pub mod query;
+pub mod redrive;
 pub mod run;
 pub mod simulate;
 pub mod tables;

@@ -12,6 +12,7 @@ use crate::archive::Archive;
 use crate::config::Config;
 use crate::dataflow::Query;
 use crate::model::Registry;
+use crate::source::input::Input;
 use crate::worker::WorkerSettings;
 
 /// Read from Kafka, compute, score, archive and serve
@@ -34,13 +35,17 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
     if rules.rules.is_empty() {
         tracing::warn!("no alarm rules: nothing is watched; see [alarms] in coldstream.toml");
     }
+    let (format, absent, registry) = config.format()?;
     let worker = WorkerSettings {
         kafka: config.kafka.settings(),
+        input: Input::new(format, absent, registry)?,
         schema: config.reading_schema()?,
         commit_interval: config.archive.commit_interval.duration(),
         timing: config.dataflow.timing(),
         max_skew: config.dataflow.max_skew.micros(),
         idle_timeout: config.dataflow.idle_timeout.micros(),
+        max_buffered: config.dataflow.max_buffered.bytes(),
+        max_drift: Some(config.dataflow.max_drift.micros()).filter(|drift| *drift > 0),
         on_query_change: config.dataflow.on_query_change,
         former_topics: Vec::new(),
     };

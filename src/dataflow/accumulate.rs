@@ -6,24 +6,48 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
-use datafusion::physical_expr::GroupsAccumulatorAdapter;
-use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::LoweredAggregate;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
-/// One aggregate of a query, with its arguments as positions among the window's evaluated inputs.
+use super::aggregate::Recipe;
+
+/// One aggregate of a query, with what it takes as positions among the window's evaluated inputs.
 #[derive(Debug, Clone)]
 pub struct Aggregate {
-    /// The function and how it was called.
-    pub expr: Arc<AggregateFunctionExpr>,
-    /// Positions of its arguments, then of its ORDER BY expressions.
+    /// The function and how it is computed.
+    pub recipe: Arc<Recipe>,
+    /// Positions of the columns that its accumulator takes.
     pub args: Vec<usize>,
     /// Position of its FILTER condition.
     pub filter: Option<usize>,
+}
+
+impl Aggregate {
+    /// Settles how a call over rows of the schema `input` is computed. `position` gives an expression its place among the
+    /// inputs. Fails where the function does not take such a call.
+    pub fn new(
+        call: LoweredAggregate,
+        input: &Schema,
+        mut position: impl FnMut(Arc<dyn PhysicalExpr>) -> usize,
+    ) -> Result<Self> {
+        let (recipe, columns) = Recipe::new(&call, input)?;
+        let recipe = Arc::new(recipe);
+        // What it cannot do is to be known now, and not when rows come.
+        recipe.check()?;
+        let args = columns.into_iter().map(&mut position).collect();
+        Ok(Self { recipe, args, filter: call.filter.map(position) })
+    }
+
+    /// Fields of its state.
+    pub fn state_fields(&self) -> Result<Vec<FieldRef>> {
+        self.recipe.state_fields()
+    }
 }
 
 /// The keys and aggregates of one query: the shape of its tables.
@@ -44,13 +68,6 @@ pub struct Sealed {
     pub states: Vec<Vec<ArrayRef>>,
     /// Number of rows.
     pub rows: usize,
-}
-
-impl Aggregate {
-    /// Fields of its state.
-    pub fn state_fields(&self) -> Result<Vec<FieldRef>> {
-        self.expr.state_fields()
-    }
 }
 
 impl Sealed {
@@ -103,7 +120,7 @@ impl AggregateTable {
         } else {
             Some(new_group_values(Arc::clone(&shape.keys), &GroupOrdering::None)?)
         };
-        let accumulators = shape.aggregates.iter().map(accumulator).collect::<Result<_>>()?;
+        let accumulators = shape.aggregates.iter().map(|a| a.recipe.accumulator()).collect::<Result<_>>()?;
         Ok(Self { shape: Arc::clone(shape), groups, accumulators, indices: Vec::new(), touched: false })
     }
 
@@ -176,13 +193,4 @@ impl AggregateTable {
     fn emit_keys(&mut self) -> Result<Vec<ArrayRef>> {
         self.groups.as_mut().map_or_else(|| Ok(Vec::new()), |groups| groups.emit(EmitTo::All))
     }
-}
-
-/// The vectorised accumulator of the aggregate, or the adapter that keeps one row-wise accumulator a group.
-fn accumulator(aggregate: &Aggregate) -> Result<Box<dyn GroupsAccumulator>> {
-    if aggregate.expr.groups_accumulator_supported() {
-        return aggregate.expr.create_groups_accumulator();
-    }
-    let expr = Arc::clone(&aggregate.expr);
-    Ok(Box::new(GroupsAccumulatorAdapter::new(move || expr.create_accumulator())))
 }

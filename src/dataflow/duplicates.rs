@@ -166,6 +166,3 @@ fn remember(seen: &mut VecDeque<i64>, ts: i64, horizon: i64) -> bool {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -33,6 +33,12 @@ pub enum DataflowError {
         /// The name.
         name: String,
     },
+    /// Windows may be given again, and a query of them does not show it.
+    #[error("the stream `{stream}` may give a window again, and its rows do not say so")]
+    NoRevision {
+        /// The stream.
+        stream: String,
+    },
     /// The state of a checkpoint belongs to other queries.
     #[error("the checkpoint was written by other queries: {0}")]
     Fingerprint(String),
@@ -60,10 +66,13 @@ impl DataflowError {
             Self::Read { .. } => Some("check the path, or set `queries` in coldstream.toml".into()),
             Self::NameTaken { .. } => Some("rename the file: its name is the name of the stream".into()),
             Self::Fingerprint(_) => Some(
-                "put the queries and models back as they were, or set `dataflow.on_query_change = \
-                 \"start_empty\"` to go on at the same offset with empty windows"
+                "put the queries and models back as they were, or set `dataflow.on_query_change` to \"rebuild\" \
+                 (windows anew from the archive) or \"start_empty\" (same offset, empty windows)"
                     .into(),
             ),
+            Self::NoRevision { .. } => {
+                Some("select `revision` as well, or set `dataflow.allowed_lateness = \"0s\"`".into())
+            }
             _ => None,
         }
     }

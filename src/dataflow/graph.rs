@@ -7,17 +7,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::DATAFUSION_VERSION;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{Extension, LogicalPlan};
+use datafusion::logical_expr::{Extension, LogicalPlan, Window};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use futures::executor::block_on;
 use sha2::{Digest, Sha256};
 
+use super::checkpoint::STATE_FORMAT;
 use super::error::DataflowError;
 use super::query::{Parsed, Query, in_order};
+use super::rolling;
+use super::sql::functions::REVISION;
 use super::sql::node::{StageInput, WindowAggregate};
 use super::sql::plan::{compile_window, physical_plan};
 use super::sql::{self, Extensions};
@@ -72,7 +76,8 @@ impl Graph {
         let session = sql::session(extensions, 1);
         session.register_table(READINGS, Arc::new(StreamTable::new(source)))?;
         let mut digest = Sha256::new();
-        digest.update(format!("{source:?}\n{version}\n"));
+        // What a partial state holds may change with DataFusion.
+        digest.update(format!("{STATE_FORMAT} {DATAFUSION_VERSION}\n{source:?}\n{version}\n"));
         let mut streams: Vec<Stream> = Vec::new();
         let mut positions: HashMap<String, usize> = HashMap::new();
         for parsed in in_order(queries)? {
@@ -90,6 +95,39 @@ impl Graph {
     /// The queries, each after the one it reads.
     pub fn streams(&self) -> &[Stream] {
         &self.streams
+    }
+
+    /// How far behind the watermark, in microseconds, a reading may lie that is part of a window not given yet: the
+    /// longest way through windows over windows.
+    pub fn reach(&self) -> i64 {
+        let mut reaches: Vec<i64> = Vec::with_capacity(self.streams.len());
+        for stream in &self.streams {
+            let own = stream.stages.iter().map(|stage| match stage {
+                Stage::Segment(_) => 0,
+                Stage::Stateful(plan) => plan.reach(),
+            });
+            reaches.push(own.sum::<i64>() + stream.input.map_or(0, |input| reaches[input]));
+        }
+        reaches.into_iter().max().unwrap_or_default()
+    }
+
+    /// Checks that whoever reads a stream can tell a row from one that was given again: where windows may be revised,
+    /// the streams of them show `revision`.
+    pub fn check_revisions(&self) -> Result<(), DataflowError> {
+        let mut revised: Vec<bool> = Vec::with_capacity(self.streams.len());
+        for stream in &self.streams {
+            // What is given again goes through stateless SQL, and no further.
+            let last = stream.stages.iter().rev().find_map(|stage| match stage {
+                Stage::Segment(_) => None,
+                Stage::Stateful(plan) => Some(matches!(plan, Stateful::Window(_))),
+            });
+            let again = last.unwrap_or_else(|| stream.input.is_some_and(|input| revised[input]));
+            if again && stream.schema.field_with_name(REVISION).is_err() {
+                return Err(DataflowError::NoRevision { stream: stream.name.to_string() });
+            }
+            revised.push(again);
+        }
+        Ok(())
     }
 
     /// Schema of the readings.
@@ -159,26 +197,46 @@ fn plan_stream(
     Ok(Stream { name: Arc::from(query.name.as_str()), input, stages, schema, event_time, over_readings })
 }
 
-/// Cuts a plan at its windows and appends the stages from the source upwards.
-fn cut(session: &SessionContext, plan: &LogicalPlan, stages: &mut Vec<Stage>) -> Result<(), DataFusionError> {
-    let mut window: Option<WindowAggregate> = None;
-    let upper = plan.clone().transform_down(|node| {
-        let found = match &node {
+/// Where a plan is cut: what remembers rows.
+enum Remembers {
+    Window(WindowAggregate),
+    Rolling(Window),
+}
+
+impl Remembers {
+    fn find(node: &LogicalPlan) -> Option<Self> {
+        match node {
+            LogicalPlan::Window(rolling) => Some(Self::Rolling(rolling.clone())),
             LogicalPlan::Extension(extension) => {
-                extension.node.as_any().downcast_ref::<WindowAggregate>().cloned()
+                extension.node.as_any().downcast_ref::<WindowAggregate>().cloned().map(Self::Window)
             }
             _ => None,
-        };
-        let Some(found) = found else { return Ok(Transformed::no(node)) };
-        let input = StageInput { schema: Arc::clone(&found.schema) };
-        window = Some(found);
+        }
+    }
+}
+
+/// Cuts a plan at its windows and appends the stages from the source upwards.
+fn cut(session: &SessionContext, plan: &LogicalPlan, stages: &mut Vec<Stage>) -> Result<(), DataFusionError> {
+    let mut found: Option<Remembers> = None;
+    let upper = plan.clone().transform_down(|node| {
+        let Some(remembers) = Remembers::find(&node) else { return Ok(Transformed::no(node)) };
+        let input = StageInput { schema: Arc::clone(node.schema()) };
+        found = Some(remembers);
         let leaf = LogicalPlan::Extension(Extension { node: Arc::new(input) });
         Ok(Transformed::new(leaf, true, TreeNodeRecursion::Jump))
     })?;
     let state = session.state();
-    if let Some(window) = window {
-        cut(session, &window.input, stages)?;
-        stages.push(Stage::Stateful(compile_window(&window, state.execution_props())?));
+    match found {
+        None => {}
+        Some(Remembers::Window(window)) => {
+            cut(session, &window.input, stages)?;
+            stages.push(Stage::Stateful(compile_window(&window, state.execution_props())?));
+        }
+        Some(Remembers::Rolling(window)) => {
+            cut(session, &window.input, stages)?;
+            let plan = rolling::compile(&window, state.execution_props())?;
+            stages.push(Stage::Stateful(Stateful::Rolling(Arc::new(plan))));
+        }
     }
     let upper = upper.data;
     if !matches!(&upper, LogicalPlan::Extension(e) if e.node.as_any().is::<StageInput>()) {

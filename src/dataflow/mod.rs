@@ -10,6 +10,7 @@
 //! Nothing here waits, and nothing here knows of Kafka, files or gRPC.
 
 pub mod accumulate;
+pub mod aggregate;
 pub mod checkpoint;
 mod duplicates;
 pub mod error;
@@ -18,12 +19,15 @@ pub mod graph;
 pub mod operator;
 pub mod partition;
 pub mod query;
+pub mod rolling;
 pub mod segment;
 pub mod session;
 pub mod spec;
 pub mod sql;
 pub mod stage;
 pub mod streamable;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod window;
 
 pub use checkpoint::StatePart;

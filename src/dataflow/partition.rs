@@ -12,9 +12,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::UInt32Array;
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -311,9 +311,10 @@ impl Partition {
         watermark: i64,
         collected: &mut Collected,
     ) -> Result<(), DataflowError> {
-        let met = self.watermark;
+        let before = self.watermark;
         let watermark = self.watermark.map_or(watermark, |old| old.max(watermark));
         self.watermark = Some(watermark);
+        let mut late_rows = Vec::new();
         let mut flows: Vec<Flow> = Vec::with_capacity(self.streams.len());
         for (position, steps) in self.streams.iter_mut().enumerate() {
             let stream = &self.graph.streams()[position];
@@ -332,8 +333,8 @@ impl Partition {
                         if let Some(rows) = &flow.rows {
                             let late = operator.push(rows)?;
                             if over_readings && !late.is_empty() {
-                                let late = late_readings(&readings, rows, late)?;
-                                collected.late.push(told(&late, &stream.name, met, &self.late_schema)?);
+                                let rows = reading_rows(&readings, rows, late)?;
+                                late_rows.extend(rows.into_iter().map(|row| (row, position)));
                             }
                         }
                         over_readings = false;
@@ -348,7 +349,39 @@ impl Partition {
             collected.revised[position].extend(flow.revised.clone());
             flows.push(flow);
         }
+        if !late_rows.is_empty() {
+            // In the order of the readings, so that it does not show where a batch was cut.
+            late_rows.sort_unstable();
+            collected.late.push(self.late(&readings, &late_rows, before)?);
+        }
         Ok(())
+    }
+
+    /// Late readings, in the order of their numbers, each with the stream it was late for and the watermark it met:
+    /// the one `before` the readings, moved on by those that came before the late one.
+    fn late(
+        &self,
+        readings: &RecordBatch,
+        rows: &[(u32, usize)],
+        before: Option<i64>,
+    ) -> Result<RecordBatch, DataflowError> {
+        let numbers: UInt32Array = rows.iter().map(|(row, _)| Some(*row)).collect();
+        let names: StringArray =
+            rows.iter().map(|(_, stream)| Some(&*self.graph.streams()[*stream].name)).collect();
+        let mut columns: Vec<ArrayRef> = take_record_batch(readings, &numbers)?.columns().to_vec();
+        columns.push(Arc::new(names));
+        let times = times_of(readings)?.values();
+        let (mut watermark, mut at) = (before, 0);
+        let met: TimestampMicrosecondArray = (rows.iter())
+            .map(|(row, _)| {
+                let newest = times[at..*row as usize].iter().max();
+                watermark = watermark.max(newest.map(|newest| newest - self.timing.max_delay));
+                at = *row as usize;
+                watermark
+            })
+            .collect();
+        columns.push(Arc::new(met.with_timezone("UTC")));
+        Ok(RecordBatch::try_new(Arc::clone(&self.late_schema), columns)?)
     }
 
     fn outputs(&self, collected: Collected) -> Result<Outputs, DataflowError> {
@@ -388,50 +421,32 @@ fn times_of(readings: &RecordBatch) -> Result<&TimestampMicrosecondArray, Datafl
     column.ok_or_else(|| missing(TIMESTAMP))
 }
 
-/// The readings behind the rows `late` of `pushed`, which is what a stateless query made of `readings`.
-fn late_readings(
+/// The numbers of the readings behind the rows `late` of `pushed`, which is what a stateless query made of `readings`.
+fn reading_rows(
     readings: &RecordBatch,
     pushed: &RecordBatch,
     late: Vec<u32>,
-) -> Result<RecordBatch, DataflowError> {
-    let late = UInt32Array::from(late);
+) -> Result<Vec<u32>, DataflowError> {
     if pushed.num_rows() == readings.num_rows() {
-        return Ok(take_record_batch(readings, &late)?);
+        return Ok(late);
     }
     // The query left some out: the others are found by machine and time.
     let names = |batch: &RecordBatch| -> Result<(StringArray, TimestampMicrosecondArray), DataflowError> {
         let machines = batch.column_by_name(MACHINE_ID).and_then(|c| c.as_string_opt::<i32>());
-        let times =
-            batch.column_by_name(TIMESTAMP).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        match (machines, times) {
-            (Some(machines), Some(times)) => Ok((machines.clone(), times.clone())),
-            (None, _) => Err(missing(MACHINE_ID)),
-            (_, None) => Err(missing(TIMESTAMP)),
+        match machines {
+            Some(machines) => Ok((machines.clone(), times_of(batch)?.clone())),
+            None => Err(missing(MACHINE_ID)),
         }
     };
-    let (machines, times) = names(&take_record_batch(pushed, &late)?)?;
+    let (machines, times) = names(&take_record_batch(pushed, &UInt32Array::from(late))?)?;
     let wanted: HashSet<(&str, i64)> =
         machines.iter().flatten().zip(times.values().iter().copied()).collect();
     let (machines, times) = names(readings)?;
-    let mask: BooleanArray = (machines.iter().zip(times.values()))
-        .map(|(machine, &ts)| Some(machine.is_some_and(|machine| wanted.contains(&(machine, ts)))))
-        .collect();
-    Ok(filter_record_batch(readings, &mask)?)
-}
-
-/// Late readings with the stream they were late for and the watermark they met.
-fn told(
-    late: &RecordBatch,
-    stream: &str,
-    met: Option<i64>,
-    schema: &SchemaRef,
-) -> Result<RecordBatch, DataflowError> {
-    let rows = late.num_rows();
-    let mut columns: Vec<ArrayRef> = late.columns().to_vec();
-    columns.push(Arc::new(StringArray::from(vec![stream; rows])));
-    let met = TimestampMicrosecondArray::from_value(met.unwrap_or_default(), rows).with_timezone("UTC");
-    columns.push(Arc::new(met));
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    let rows = (0u32..).zip(machines.iter().flatten()).zip(times.values());
+    Ok(rows
+        .filter(|((_, machine), ts)| wanted.contains(&(*machine, **ts)))
+        .map(|((row, _), _)| row)
+        .collect())
 }
 
 /// Batches of one call, before they are joined.

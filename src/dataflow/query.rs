@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::error::{DataflowError, one_line};
 use crate::model::sql::BindError;
-use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS};
+use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, READINGS};
 
 /// One file of `queries/`: one SELECT, whose stream has the file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Query {
 pub fn in_order(queries: Vec<Query>) -> Result<Vec<Parsed>, DataflowError> {
     let mut waiting: BTreeMap<String, Parsed> = BTreeMap::new();
     for query in queries {
-        if [READINGS, DEAD_LETTERS, LATE_READINGS, ALARMS].contains(&query.name.as_str())
+        if [READINGS, DEAD_LETTERS, LATE_READINGS, GAPS, ALARMS].contains(&query.name.as_str())
             || waiting.contains_key(&query.name)
         {
             return Err(DataflowError::NameTaken { file: query.file, name: query.name });

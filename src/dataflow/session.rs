@@ -340,6 +340,3 @@ fn window_column(sessions: &[Session]) -> ArrayRef {
     let columns = vec![column(|s| s.start), column(|s| s.end), column(|s| s.end - 1), revision];
     Arc::new(StructArray::new(window_fields(), columns, None))
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,9 +10,10 @@ use datafusion::common::Result;
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::operator::{Cut, Operator};
+use super::rolling::{RollingOperator, RollingPlan};
 use super::session::{SessionOperator, SessionPlan};
 use super::spec::WindowKind;
-use super::window::{Grouping, WindowOperator, WindowPlan};
+use super::window::{WindowOperator, WindowPlan};
 
 /// A stateful step of a query.
 #[derive(Debug, Clone)]
@@ -21,40 +22,54 @@ pub enum Stateful {
     Window(Arc<WindowPlan>),
     /// An aggregation over sessions.
     Session(Arc<SessionPlan>),
+    /// Functions with OVER.
+    Rolling(Arc<RollingPlan>),
 }
 
 impl Stateful {
     /// Schema of its rows.
     pub fn schema(&self) -> &SchemaRef {
-        &self.grouping().schema
-    }
-
-    fn grouping(&self) -> &Grouping {
         match self {
-            Self::Window(plan) => &plan.grouping,
-            Self::Session(plan) => &plan.grouping,
+            Self::Window(plan) => &plan.grouping.schema,
+            Self::Session(plan) => &plan.grouping.schema,
+            Self::Rolling(plan) => &plan.schema,
         }
     }
 
     /// The expressions it evaluates on its input.
     pub fn expressions(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        let grouping = self.grouping();
-        std::iter::once(&grouping.time).chain(&grouping.keys).chain(&grouping.inputs).cloned().collect()
+        let (time, keys, inputs) = match self {
+            Self::Window(plan) => (&plan.grouping.time, &plan.grouping.keys, &plan.grouping.inputs),
+            Self::Session(plan) => (&plan.grouping.time, &plan.grouping.keys, &plan.grouping.inputs),
+            Self::Rolling(plan) => (&plan.time, &plan.keys, &plan.inputs),
+        };
+        std::iter::once(time).chain(keys).chain(inputs).cloned().collect()
     }
 
     /// Where batches that reach it are cut.
     pub fn cut(&self) -> Cut {
         match self {
             Self::Window(plan) => Cut::Boundaries(plan.spec),
-            Self::Session(_) => Cut::Behind,
+            Self::Session(_) | Self::Rolling(_) => Cut::Behind,
         }
     }
 
-    /// How far back, in microseconds, rows matter to what it has not given yet; none where there is no bound.
-    pub fn reach(&self) -> Option<i64> {
+    /// How far back, in microseconds, rows matter to what it has not given yet. Sessions and frames of rows have no
+    /// bound in time: they are taken to be no longer than a day.
+    pub fn reach(&self) -> i64 {
+        const DAY: i64 = 86_400_000_000;
         match self {
-            Self::Window(plan) => Some(plan.spec.size()),
-            Self::Session(_) => None,
+            Self::Window(plan) => plan.spec.size(),
+            Self::Session(plan) => plan.gap.saturating_add(DAY),
+            Self::Rolling(plan) => plan.reach.range.filter(|_| plan.reach.rows == 0).unwrap_or(DAY),
+        }
+    }
+
+    /// The column by which its rows must be sorted where they come from a table.
+    pub fn sorted_by(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        match self {
+            Self::Window(_) | Self::Session(_) => None,
+            Self::Rolling(plan) => Some(&plan.time),
         }
     }
 
@@ -63,6 +78,7 @@ impl Stateful {
         match self {
             Self::Window(plan) => plan.grouping.shape.chunk_schema(),
             Self::Session(plan) => plan.chunk_schema(),
+            Self::Rolling(plan) => Ok(plan.chunk_schema()),
         }
     }
 
@@ -71,6 +87,7 @@ impl Stateful {
         Ok(match self {
             Self::Window(plan) => Box::new(WindowOperator::new(Arc::clone(plan), lateness)),
             Self::Session(plan) => Box::new(SessionOperator::new(Arc::clone(plan))?),
+            Self::Rolling(plan) => Box::new(RollingOperator::new(Arc::clone(plan))?),
         })
     }
 
@@ -86,6 +103,7 @@ impl Stateful {
                 Box::new(WindowOperator::restore(Arc::clone(plan), lateness, marks, chunks)?)
             }
             Self::Session(plan) => Box::new(SessionOperator::restore(Arc::clone(plan), marks, &chunks)?),
+            Self::Rolling(plan) => Box::new(RollingOperator::restore(Arc::clone(plan), marks, chunks)?),
         })
     }
 }
@@ -95,6 +113,7 @@ impl fmt::Display for Stateful {
         match self {
             Self::Window(plan) => WindowKind::Fixed(plan.spec).fmt(f),
             Self::Session(plan) => WindowKind::Session(plan.gap).fmt(f),
+            Self::Rolling(plan) => write!(f, "rolling, {} functions", plan.functions.len()),
         }
     }
 }

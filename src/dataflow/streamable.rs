@@ -12,6 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::error::DataflowError;
 use super::query::Query;
+use super::rolling::refuse::{Refused, refuse};
 use super::sql::exec::SlotExec;
 use super::sql::functions::calls_window;
 use super::sql::node::WindowAggregate;
@@ -55,10 +56,20 @@ impl TableProvider for StreamTable {
 /// the shape of the text.
 pub fn check(query: &Query, plan: &LogicalPlan) -> Result<(), DataflowError> {
     let mut refusal: Option<Refusal> = None;
+    let mut rolling: Option<(u64, Refused)> = None;
     plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Window(window) = node {
+            rolling = refuse(&query.sql, window);
+            if rolling.is_some() {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         refusal = refuse_node(node).or_else(|| refuse_expressions(node));
         Ok(if refusal.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
+    if let Some((line, refused)) = rolling {
+        return Err(query.error(line, refused.reason, refused.hint.map(str::to_string)));
+    }
     match refusal {
         None => Ok(()),
         Some(refusal) => {
@@ -109,11 +120,8 @@ fn refuse_node(node: &LogicalPlan) -> Option<Refusal> {
             Some("group by the columns and a window instead"),
         ),
         LogicalPlan::Join(_) => refusal("JOIN", "a join is not possible on a stream yet", None),
-        LogicalPlan::Window(_) => refusal(
-            "OVER",
-            "OVER (…) is not possible on a stream yet",
-            Some("use a window in GROUP BY: hop(timestamp, slide, size)"),
-        ),
+        // Checked by `rolling`, which knows the line of each call.
+        LogicalPlan::Window(_) => None,
         other => {
             let name = other.display().to_string();
             let name = name.split([':', ' ']).next().unwrap_or_default().to_string();

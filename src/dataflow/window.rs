@@ -48,8 +48,6 @@ mod blocks;
 mod pane;
 mod revise;
 mod state;
-#[cfg(test)]
-mod tests;
 
 /// An aggregation over event time, compiled: what to evaluate on a batch and what comes out.
 #[derive(Debug)]

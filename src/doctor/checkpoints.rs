@@ -40,6 +40,11 @@ pub(super) fn judge(facts: &Facts<'_>) -> Finding {
     let others = epochs.iter().filter(|epoch| epoch.fingerprint != fingerprint).count();
     match (others, facts.on_query_change) {
         (0, _) => Finding::ok(CHECK, format!("{seen}; they fit the queries")),
+        (_, OnQueryChange::Rebuild) => {
+            let seen = format!("{seen}; {others} of them were written by other queries or models");
+            let cure = "the next start makes their windows anew from the archive, as configured".into();
+            Finding::warning(CHECK, seen, Some(cure))
+        }
         (_, OnQueryChange::StartEmpty) => {
             let seen = format!("{seen}; {others} of them were written by other queries or models");
             let cure = "the next start goes on at the same offset with empty windows, as configured".into();
@@ -48,7 +53,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Finding {
         (_, OnQueryChange::Refuse) => {
             let seen = format!("{seen}; {others} of them were written by other queries or models");
             let cure = "`coldstream run` will refuse to start: put the queries and models back as they were, or set \
-                        `dataflow.on_query_change = \"start_empty\"`";
+                        `dataflow.on_query_change` to \"rebuild\" or \"start_empty\"";
             Finding::failure(CHECK, seen, Some(cure.into()))
         }
     }

@@ -14,10 +14,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::runtime::Handle;
 
 use super::Finding;
-use super::messages::{Newest, messages};
-use crate::schema::ReadingSchema;
+use super::messages::{Expected, Newest, messages};
 use crate::source::kafka::KafkaSettings;
 
 /// How long a broker may take for one answer.
@@ -46,8 +46,8 @@ pub(super) struct Seen {
     pub(super) ahead: Option<i64>,
 }
 
-/// Asks the brokers. Blocks, for seven times [`ANSWER`] at most.
-pub(super) fn look(settings: &KafkaSettings, schema: &ReadingSchema, max_skew: i64) -> Seen {
+/// Asks the brokers. Blocks, for seven times [`ANSWER`] at most, and for as long as the schema registry takes.
+pub(super) fn look(settings: &KafkaSettings, expected: &Expected, runtime: &Handle) -> Seen {
     let mut seen = Seen::default();
     let consumer = match connect(settings) {
         Ok(consumer) => consumer,
@@ -90,7 +90,10 @@ pub(super) fn look(settings: &KafkaSettings, schema: &ReadingSchema, max_skew: i
         Ok(offsets) => {
             let newest = Newest::read(&consumer, &settings.topic, &offsets, ANSWER);
             seen.ahead = newest.sent().map(|sent| sent - chrono::Utc::now().timestamp_micros());
-            seen.findings.extend(messages(&newest, settings, schema, max_skew, &offsets));
+            match newest.learn(expected, runtime) {
+                Ok(()) => seen.findings.extend(messages(&newest, settings, expected, &offsets)),
+                Err(_) => seen.unchecked(&["messages"], "the schema registry does not answer"),
+            }
             seen.findings.push(group(&consumer, &settings.group, &settings.topic, &offsets));
             seen.offsets = Some(offsets);
         }

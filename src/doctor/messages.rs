@@ -9,20 +9,33 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::runtime::Handle;
 
 use super::kafka::Offsets;
 use super::{Finding, span};
 use crate::schema::{MACHINE_ID, ReadingSchema, TIMESTAMP};
 use crate::source::dead::Reason;
-use crate::source::decode::Decoder;
+use crate::source::decode::schema_ids;
+use crate::source::input::Input;
 use crate::source::kafka::KafkaSettings;
 use crate::source::raw::RawBatch;
+use crate::source::registry::RegistryError;
 
 const CHECK: &str = "messages";
 /// A live plant's newest message is not older, microseconds.
 const OLD: i64 = 300_000_000;
 
 const SEND_A_TIME: &str = "send `timestamp` as RFC 3339 (2024-01-15T10:30:00Z) or as milliseconds since 1970";
+
+/// What the messages should be.
+#[derive(Debug)]
+pub(super) struct Expected {
+    pub(super) schema: ReadingSchema,
+    /// How they are written.
+    pub(super) input: Input,
+    /// How far they may be ahead of their own time, microseconds.
+    pub(super) max_skew: i64,
+}
 
 /// The newest message of each partition that has one.
 #[derive(Debug, Default)]
@@ -78,6 +91,14 @@ impl Newest {
         newest
     }
 
+    /// Asks the schema registry, where there is one, for the schemas of the messages.
+    pub(super) fn learn(&self, expected: &Expected, runtime: &Handle) -> Result<(), RegistryError> {
+        let Some(registry) = expected.input.registry() else { return Ok(()) };
+        let mut batch = RawBatch::default();
+        self.messages.values().for_each(|raw| batch.push(&raw.payload, raw.offset, raw.sent));
+        runtime.block_on(registry.learn(&schema_ids(&batch)))
+    }
+
     /// Adds the message at the beginning of a partition.
     #[cfg(test)]
     pub(super) fn add(&mut self, partition: i32, payload: &[u8], sent: i64) {
@@ -109,8 +130,7 @@ fn assign<C: ConsumerContext>(
 pub(super) fn messages(
     newest: &Newest,
     settings: &KafkaSettings,
-    schema: &ReadingSchema,
-    max_skew: i64,
+    expected: &Expected,
     offsets: &BTreeMap<i32, Offsets>,
 ) -> Vec<Finding> {
     if let Some(error) = &newest.error {
@@ -127,7 +147,7 @@ pub(super) fn messages(
             format!("start what sends the readings, or try `coldstream simulate --realtime --out {url}`");
         return vec![Finding::warning(CHECK, format!("there is none in `{}`", settings.topic), Some(cure))];
     };
-    let judge = |partition: i32, raw: &Raw| verdict(&settings.topic, schema, max_skew, partition, raw);
+    let judge = |partition: i32, raw: &Raw| verdict(&settings.topic, expected, partition, raw);
     let age = chrono::Utc::now().timestamp_micros() - raw.sent;
     let old = span(age.max(0));
     let place = format!("the newest of {stored} (partition {partition}, offset {}, {old} old)", raw.offset);
@@ -155,14 +175,14 @@ pub(super) fn messages(
 /// Whose reading a message is and of when, or why it is none. Decoded as the worker does it.
 fn verdict(
     topic: &str,
-    schema: &ReadingSchema,
-    max_skew: i64,
+    expected: &Expected,
     partition: i32,
     raw: &Raw,
 ) -> Result<String, (Option<Reason>, String)> {
     let mut batch = RawBatch::default();
     batch.push(&raw.payload, raw.offset, raw.sent);
-    let decoded = Decoder::new(topic, schema, max_skew).decode(partition, &batch);
+    let Expected { schema, input, max_skew } = expected;
+    let decoded = input.decoder(topic, schema, *max_skew).decode(partition, &batch);
     let decoded = decoded.map_err(|error| (None, error.to_string()))?;
     match decoded.dead {
         Some(dead) => {
@@ -192,6 +212,20 @@ fn cure(reason: Reason, detail: &str) -> String {
         Reason::InvalidUtf8 | Reason::NotJson | Reason::NotAnObject => {
             "send one JSON object a message, as UTF-8: {\"timestamp\":\"2024-01-15T10:30:00Z\",\"machine_id\":1,…}; \
              files of other forms go through `coldstream ingest --map`"
+        }
+        Reason::NotFramed => {
+            "send it with a serializer of the schema registry, or set `kafka.format` to what is sent (json, avro, protobuf)"
+        }
+        Reason::UnknownSchema => {
+            "register the schema with the registry of [schema_registry], or name the registry that the senders use; then \
+             `coldstream redrive` sends such messages again"
+        }
+        Reason::UnusableSchema => {
+            "the schema must be a record (Avro) or a message (Protobuf) with `timestamp` and `machine_id`, in the language \
+             that `kafka.format` names"
+        }
+        Reason::NotAvro | Reason::NotProtobuf => {
+            "write each message with the very schema whose id stands before it"
         }
         Reason::NoTimestamp | Reason::BadTimestamp => SEND_A_TIME,
         Reason::NoMachineId => "send `machine_id`, a number or a text",

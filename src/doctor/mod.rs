@@ -1,6 +1,6 @@
 //! The system test: is everything reachable and sane?
 //!
-//! Four parts of the system are looked at side by side: Kafka, the archive, what runs (models, queries, alarm rules),
+//! Four parts of the system are looked at side by side: Kafka (after the schema registry, which its messages may need), the archive, what runs (models, queries, alarm rules),
 //! and this machine (port, disk, files). None waits for another, each has a time limit, and what one cannot find out
 //! hides nothing of the others. Two last findings compare what the parts have seen: the checkpoints with the queries
 //! and the topic, and the clocks.
@@ -15,6 +15,7 @@ mod kafka;
 mod messages;
 mod place;
 mod programs;
+mod registry;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -24,18 +25,23 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::config::Config;
+use tokio::runtime::Handle;
 
+use crate::config::Config;
+use crate::source::input::Input;
+
+use messages::Expected;
 pub use report::{Finding, Level, Report};
 
 /// How long each part may take. They run side by side, so it bounds the whole.
 const LIMIT: Duration = Duration::from_secs(40);
 
 /// The checks, in the order in which they are told.
-pub const CHECKS: [&str; 14] = [
+pub const CHECKS: [&str; 15] = [
     "configuration",
     "broker",
     "topic",
+    "registry",
     "messages",
     "group",
     "archive",
@@ -68,7 +74,14 @@ pub async fn examine(path: &Path, progress: impl Fn(&[&str]) + Sync) -> Report {
     let max_skew = config.dataflow.max_skew.micros();
 
     let (settings, columns) = (config.kafka.settings(), schema.clone());
-    let kafka = running.part("broker", in_thread(move || kafka::look(&settings, &columns, max_skew)));
+    let (input, finding) = match running.part("registry", async { Ok(registry::look(&config).await) }).await {
+        Ok(looked) => looked,
+        Err(finding) => (Input::default(), Some(finding)),
+    };
+    findings.extend(finding);
+    let runtime = Handle::current();
+    let expected = Expected { schema: columns, input, max_skew };
+    let kafka = running.part("broker", in_thread(move || kafka::look(&settings, &expected, &runtime)));
     let archive = archive::look(&config.archive.url, &config.archive.s3, &config.kafka.topic);
     let archive = running.part("archive", async { Ok(archive.await) });
     let own = config.clone();

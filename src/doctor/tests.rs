@@ -83,7 +83,8 @@ fn judged(first: &str, second: Option<&str>) -> Vec<Finding> {
         group: "g".into(),
         options: BTreeMap::new(),
     };
-    messages(&newest, &settings, &ReadingSchema::default(), SKEW, &offsets)
+    let expected = Expected { schema: ReadingSchema::default(), input: Input::default(), max_skew: SKEW };
+    messages(&newest, &settings, &expected, &offsets)
 }
 
 #[test]

@@ -6,9 +6,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, new_null_array};
-use arrow::compute::cast;
-use arrow::datatypes::{Int32Type, SchemaRef};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int32Type;
 use chrono::Utc;
 use flate2::read::MultiGzDecoder;
 use futures::TryStreamExt;
@@ -19,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 
 use crate::alarm::{AlarmPlan, WatchedError, WatchedOutputs, WatchedPartition};
 use crate::dataflow::{Graph, Timing};
-use crate::schema::{ALARMS, DEAD_LETTERS, KAFKA_PARTITION, LATE_READINGS, READINGS, ReadingSchema};
+use crate::schema::{ALARMS, DEAD_LETTERS, KAFKA_PARTITION, LATE_READINGS, READINGS, ReadingSchema, aligned};
 use crate::serve::sql::{SqlEngine, SqlError};
 use crate::source::decode::Decoder;
 use crate::source::raw::RawBatch;
@@ -230,18 +229,6 @@ impl<'a> Backtest<'a> {
             None => Ok(()),
         }
     }
-}
-
-/// The columns of `schema`, from a batch that may lack some of the nullable ones or have them in other types.
-fn aligned(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let column = |field: &arrow::datatypes::FieldRef| -> Result<ArrayRef, arrow::error::ArrowError> {
-        match batch.column_by_name(field.name()) {
-            Some(column) => cast(column, field.data_type()),
-            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
-        }
-    };
-    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
-    RecordBatch::try_new(Arc::clone(schema), columns)
 }
 
 /// One Parquet file for each table: `DIR/<table>/part-0.parquet`.

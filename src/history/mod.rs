@@ -23,6 +23,7 @@ pub mod backtest;
 /// The functions and rules of the models, for a session.
 pub fn model_extensions(registry: &Arc<Registry>) -> Extensions {
     Extensions {
+        aggregates: vec![],
         functions: crate::model::sql::functions(),
         rules: vec![crate::model::sql::analyzer_rule(Arc::clone(registry))],
     }

@@ -17,8 +17,11 @@ const DEAD_LETTERS: &str = "coldstream_dead_letters_total";
 const LATE_READINGS: &str = "coldstream_late_readings_total";
 const DUPLICATES: &str = "coldstream_duplicate_readings_total";
 const ROWS: &str = "coldstream_rows_total";
+const GAPS: &str = "coldstream_gaps_total";
+const MISSING: &str = "coldstream_missing_messages_total";
 const WATERMARK: &str = "coldstream_watermark_seconds";
 const LAG: &str = "coldstream_consumer_lag";
+const REGISTRY_FAILURES: &str = "coldstream_schema_registry_failures_total";
 const COMMIT: &str = "coldstream_commit_seconds";
 
 /// Upper bounds of the commit histogram, in seconds: from a local folder to a slow object store.
@@ -50,7 +53,13 @@ fn describe() {
         LATE_READINGS,
         "Readings that came after every window they belong to was closed, by stream."
     );
+    describe_counter!(
+        REGISTRY_FAILURES,
+        "Questions to the schema registry that it did not answer; while it does not, partitions wait."
+    );
     describe_counter!(DUPLICATES, "Readings of a machine and an event time that were there before.");
+    describe_counter!(GAPS, "Times that reading went on behind messages that were gone, by reason.");
+    describe_counter!(MISSING, "Messages that were gone before they were read, where their number is known.");
     describe_counter!(ROWS, "Rows produced, by stream.");
     describe_gauge!(
         WATERMARK,
@@ -79,6 +88,11 @@ pub fn dead_letters(reason: &'static str, messages: u64) {
     counter!(DEAD_LETTERS, "reason" => reason).increment(messages);
 }
 
+/// Counts a question to the schema registry that was not answered.
+pub fn registry_failure() {
+    counter!(REGISTRY_FAILURES).increment(1);
+}
+
 /// Counts readings too late for the windows of `stream`.
 pub fn late_readings(stream: &str, readings: u64) {
     counter!(LATE_READINGS, "stream" => stream.to_owned()).increment(readings);
@@ -87,6 +101,12 @@ pub fn late_readings(stream: &str, readings: u64) {
 /// Counts readings that had come before.
 pub fn duplicates(readings: u64) {
     counter!(DUPLICATES).increment(readings);
+}
+
+/// Counts a gap, and the messages that are missing, where their number is known.
+pub fn gap(reason: &'static str, missing: Option<i64>) {
+    counter!(GAPS, "reason" => reason).increment(1);
+    counter!(MISSING).increment(missing.map_or(0, i64::unsigned_abs));
 }
 
 /// Notes how long a commit took.

@@ -5,7 +5,6 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, Visitor};
 
-use super::decode::id_text;
 use crate::schema::ColumnType;
 
 /// A value that borrows from its message where it can.
@@ -22,6 +21,31 @@ pub enum Cell<'a> {
     Bool(bool),
     /// A text.
     Text(Cow<'a, str>),
+    /// An instant of a format that has instants, microseconds since 1970.
+    Micros(i64),
+}
+
+/// A value as a format with types of its own has it.
+#[derive(Debug, Clone)]
+pub enum Given<'a> {
+    /// Absent or null.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A whole number without sign.
+    Unsigned(u64),
+    /// A number; not a number (NaN) is no value.
+    Float(f64),
+    /// A text.
+    Text(&'a str),
+    /// The name of an enum's value.
+    Symbol(Cow<'a, str>),
+    /// An instant, microseconds since 1970.
+    Micros(i64),
+    /// Something that no column holds: what it is, such as `a list`.
+    Other(&'static str),
 }
 
 /// What a value is for.
@@ -52,7 +76,34 @@ impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
     }
 }
 
+/// Why a value is not what its column wants.
+pub type WrongType = serde::de::value::Error;
+
 impl CellSeed<'_> {
+    /// The cell of a value that a format with types gives.
+    pub fn given<'a>(self, given: Given<'a>) -> Result<Cell<'a>, WrongType> {
+        match given {
+            Given::Null => Ok(Cell::Null),
+            Given::Bool(value) => self.visit_bool(value),
+            Given::Int(value) => self.visit_i64(value),
+            Given::Unsigned(value) => self.visit_u64(value),
+            // Senders write it where a sensor gave nothing.
+            Given::Float(value) if value.is_nan() => Ok(Cell::Null),
+            Given::Float(value) if value.is_infinite() => Err(self.wrong("an infinite number")),
+            Given::Float(value) => self.visit_f64(value),
+            Given::Text(text) => self.text(Cow::Borrowed(text)),
+            Given::Symbol(name) => match self.wanted {
+                Wanted::Value(ColumnType::Text) | Wanted::Id => Ok(Cell::Text(name)),
+                _ => Err(self.wrong("the name of an enum")),
+            },
+            Given::Micros(micros) => match self.wanted {
+                Wanted::Instant => Ok(Cell::Micros(micros)),
+                _ => Err(self.wrong("a time")),
+            },
+            Given::Other(found) => Err(self.wrong(found)),
+        }
+    }
+
     fn wrong<E: Error>(self, found: &str) -> E {
         E::custom(format_args!("`{}`: found {found}, wanted {}", self.name, Expected(self.wanted)))
     }
@@ -130,4 +181,9 @@ impl<'de> Visitor<'de> for CellSeed<'_> {
     fn visit_str<E: Error>(self, text: &str) -> Result<Cell<'de>, E> {
         self.text(Cow::Owned(text.to_string()))
     }
+}
+
+/// A number as the text of a machine's id.
+fn id_text(number: impl fmt::Display) -> Cell<'static> {
+    Cell::Text(Cow::Owned(number.to_string()))
 }

@@ -26,6 +26,16 @@ pub enum Reason {
     NotJson,
     /// It is JSON, but not an object.
     NotAnObject,
+    /// It does not begin as a message of the schema registry does: with a zero and a schema id.
+    NotFramed,
+    /// The registry does not know its schema id.
+    UnknownSchema,
+    /// Its schema is of another format, or no reading can have it.
+    UnusableSchema,
+    /// It is not Avro of its schema.
+    NotAvro,
+    /// It is not Protobuf of its schema.
+    NotProtobuf,
     /// `timestamp` is missing or null.
     NoTimestamp,
     /// `timestamp` is not an instant: no known form, or a date that does not exist.
@@ -46,6 +56,11 @@ impl Reason {
             Self::InvalidUtf8 => "invalid_utf8",
             Self::NotJson => "not_json",
             Self::NotAnObject => "not_an_object",
+            Self::NotFramed => "not_framed",
+            Self::UnknownSchema => "unknown_schema",
+            Self::UnusableSchema => "unusable_schema",
+            Self::NotAvro => "not_avro",
+            Self::NotProtobuf => "not_protobuf",
             Self::NoTimestamp => "no_timestamp",
             Self::BadTimestamp => "bad_timestamp",
             Self::NoMachineId => "no_machine_id",

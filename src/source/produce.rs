@@ -4,6 +4,7 @@
 //! many messages the broker has acknowledged. The producer is idempotent, so a retry does not double a
 //! message, and the messages of one key keep their order.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Mutex;
@@ -15,6 +16,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 
 #[cfg(test)]
@@ -73,11 +75,13 @@ pub struct ProducerOptions {
     pub timeout: Duration,
     /// How many messages may wait for the broker, 1 or more; then [`Producer::send`] waits.
     pub queue: u32,
+    /// Further properties of librdkafka, such as `security.protocol`.
+    pub client: BTreeMap<String, String>,
 }
 
 impl Default for ProducerOptions {
     fn default() -> Self {
-        Self { partitions: 8, timeout: Duration::from_secs(5), queue: 500_000 }
+        Self { partitions: 8, timeout: Duration::from_secs(5), queue: 500_000, client: BTreeMap::new() }
     }
 }
 
@@ -207,6 +211,9 @@ impl Producer {
             .set("queue.buffering.max.messages", options.queue.to_string())
             .set("queue.buffering.max.kbytes", "262144")
             .set("message.max.bytes", LARGEST_MESSAGE.to_string());
+        for (key, value) in &options.client {
+            config.set(key, value);
+        }
         let send_error = |source| ProduceError::Send { topic: topic.to_owned(), source };
         let inner: ThreadedProducer<Deliveries> =
             config.create_with_context(Deliveries::default()).map_err(send_error)?;
@@ -228,9 +235,36 @@ impl Producer {
         if !key.is_empty() {
             record = record.key(key);
         }
+        self.queue(record)?;
+        self.sent += 1;
+        Ok(())
+    }
+
+    /// Queues a copy of a message for its partition, with its key and its time, and with other headers.
+    pub fn resend(&mut self, message: &BorrowedMessage, headers: OwnedHeaders) -> Result<(), ProduceError> {
+        let mut record: BaseRecord<'_, [u8], [u8], ()> = BaseRecord::to(&self.topic)
+            .partition(message.partition())
+            .payload(message.payload().unwrap_or_default())
+            .headers(headers);
+        if let Some(key) = message.key() {
+            record = record.key(key);
+        }
+        if let Some(sent) = message.timestamp().to_millis() {
+            record = record.timestamp(sent);
+        }
+        self.queue(record)?;
+        self.sent += 1;
+        Ok(())
+    }
+
+    /// Waits while the queue is full.
+    fn queue<K: ToBytes + ?Sized>(
+        &self,
+        mut record: BaseRecord<'_, K, [u8], ()>,
+    ) -> Result<(), ProduceError> {
         loop {
             record = match self.inner.send(record) {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
                     self.inner.poll(QUEUE_WAIT);
                     record
@@ -238,8 +272,6 @@ impl Producer {
                 Err((source, _)) => return Err(ProduceError::Send { topic: self.topic.clone(), source }),
             };
         }
-        self.sent += 1;
-        Ok(())
     }
 
     /// Waits until the broker has answered for every message and returns how many it stored. A message that

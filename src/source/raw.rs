@@ -1,9 +1,16 @@
 //! Messages as they came: one arena of bytes for a whole batch.
 
+use super::budget::Permit;
+use super::gap::Gap;
+
 /// Consecutive messages of one Kafka partition, not yet decoded. The payloads lie end to end in one arena,
 /// so that a batch costs two allocations and not one for each message.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct RawBatch {
+    /// What is missing before the first message.
+    pub gap: Option<Gap>,
+    /// The room it has been given, which whoever has its rows keeps as long as it has them.
+    pub permit: Option<Permit>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     offsets: Vec<i64>,
@@ -22,6 +29,11 @@ pub struct RawMessage<'a> {
 }
 
 impl RawBatch {
+    /// No message, behind a gap.
+    pub fn after(gap: Option<Gap>) -> Self {
+        Self { gap, ..Self::default() }
+    }
+
     /// Appends a message. `received` is in microseconds since the epoch.
     pub fn push(&mut self, payload: &[u8], offset: i64, received: i64) {
         self.bytes.extend_from_slice(payload);
@@ -45,9 +57,10 @@ impl RawBatch {
         self.bytes.len()
     }
 
-    /// Offset after the last message: where reading goes on.
+    /// Offset after the last message, or after the gap: where reading goes on.
     pub fn next_offset(&self) -> Option<i64> {
-        self.offsets.last().map(|last| last + 1)
+        let behind = self.offsets.last().map(|last| last + 1);
+        behind.or(self.gap.map(|gap| gap.next_offset))
     }
 
     /// The messages in the order in which they came.

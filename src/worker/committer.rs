@@ -76,9 +76,14 @@ impl Committer {
             match shared.commits.commit(epochs, committed).await {
                 Ok(lost) => {
                     crate::serve::metrics::commit(began.elapsed());
-                    for lost in lost {
-                        shared.lost(lost);
+                    // Whoever waits for their epochs hears that they are not stored, and gives the partition up.
+                    for Lost { partition, error } in lost {
+                        tracing::warn!(partition, "{error}");
                     }
+                }
+                // The same for all of these partitions, which are recovered once the store answers again.
+                Err(error) if error.may_pass() => {
+                    tracing::warn!("epochs were not committed, their partitions are recovered: {error}");
                 }
                 Err(error) => {
                     shared.fail(error);

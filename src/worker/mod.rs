@@ -6,13 +6,16 @@
 //! ```
 //!
 //! A partition hands over an epoch and goes on at once with the next; it waits only if the one before is not
-//! in the store yet. So memory holds two epochs of each partition at most, whatever the store does.
+//! in the store yet. What was read and is not in the tables has one bound for all partitions, whatever the store does
+//! (see [`crate::source::budget`]).
+//!
+//! A partition whose epoch the store refuses, because another process has gone on with it, or does not take, because
+//! it fails, is given up alone: nothing of it stays here, and where it is still ours it is recovered from its newest
+//! epoch.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
@@ -24,32 +27,39 @@ use crate::archive::{Archive, ArchiveError, TableSpec};
 use crate::config::OnQueryChange;
 use crate::dataflow::partition::late_schema;
 use crate::dataflow::{DataflowError, Graph, Timing};
-use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
+use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
 use crate::serve::alarm::{AlarmDesk, LiveAlarms};
 use crate::serve::live::{LiveState, PartitionStatus};
+use crate::source::budget::Budget;
 use crate::source::cluster::observe;
 use crate::source::dead::dead_letter_schema;
-use crate::source::kafka::{Assignee, KafkaSettings, KafkaSource, KafkaSourceError};
-use crate::source::raw::RawBatch;
+use crate::source::gap::gap_schema;
+use crate::source::input::Input;
+use crate::source::kafka::{KafkaSettings, KafkaSource, KafkaSourceError, Limits};
 
+mod assign;
 mod committer;
 pub mod hot;
 mod orders;
 mod partition;
+mod rebuild;
+mod schemas;
 #[cfg(test)]
 mod simulation;
 mod task;
 
-use committer::{Commits, Committer, Lost, SealedEpoch};
+use assign::Partitions;
+use committer::{Commits, Committer, SealedEpoch};
 use hot::HotRows;
 use orders::Order;
-use task::{Task, TaskContext};
 
 /// What a worker works with.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
     /// The source.
     pub kafka: KafkaSettings,
+    /// How its messages are written.
+    pub input: Input,
     /// Columns of the readings.
     pub schema: ReadingSchema,
     /// How often an epoch is sealed.
@@ -60,6 +70,10 @@ pub struct WorkerSettings {
     pub max_skew: i64,
     /// Microseconds.
     pub idle_timeout: i64,
+    /// How many bytes of messages may be in memory and not in the tables yet, all partitions together.
+    pub max_buffered: usize,
+    /// How far a partition may be ahead of the slowest in event time on a backlog, microseconds.
+    pub max_drift: Option<i64>,
     /// What to do with a checkpoint of other queries.
     pub on_query_change: OnQueryChange,
     /// Topics that the same machines, in the same partitions, were read from before, the newest first. A partition
@@ -96,6 +110,11 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
+    /// Whether it lies with the archive's store, and may be over when it is asked again.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Archive(error) if error.may_pass())
+    }
+
     /// What to do about it, where known.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -108,7 +127,7 @@ impl WorkerError {
     }
 }
 
-/// The tables of a worker: the source's three, the alarms, and one for each query.
+/// The tables of a worker: the source's four, the alarms, and one for each query.
 pub fn table_specs(graph: &Graph) -> Vec<TableSpec> {
     let spec = |name: &str, schema: SchemaRef, event_time: &str| TableSpec {
         name: name.into(),
@@ -119,6 +138,7 @@ pub fn table_specs(graph: &Graph) -> Vec<TableSpec> {
         spec(READINGS, Arc::clone(graph.source()), TIMESTAMP),
         spec(DEAD_LETTERS, dead_letter_schema(), TIMESTAMP),
         spec(LATE_READINGS, late_schema(graph.source()), TIMESTAMP),
+        spec(GAPS, gap_schema(), TIMESTAMP),
         spec(ALARMS, alarm_schema(), TIMESTAMP),
     ];
     specs.extend(graph.streams().iter().map(|s| spec(&s.name, Arc::clone(&s.schema), s.event_time)));
@@ -157,6 +177,8 @@ pub(crate) struct Shared {
     commits: Commits,
     runtime: Handle,
     epochs: mpsc::UnboundedSender<SealedEpoch>,
+    /// For what was read and is not in the tables yet.
+    budget: Arc<Budget>,
     tasks: Mutex<HashMap<i32, Running>>,
     /// Where each partition goes on after its newest commit.
     offsets: Mutex<BTreeMap<i32, i64>>,
@@ -166,7 +188,6 @@ pub(crate) struct Shared {
 }
 
 struct Running {
-    thread: JoinHandle<()>,
     /// Takes acknowledgements.
     orders: std::sync::mpsc::Sender<Order>,
     high_watermark: Arc<std::sync::atomic::AtomicI64>,
@@ -177,12 +198,6 @@ impl Shared {
         tracing::error!("{error}");
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// Another worker has gone on with a partition of ours.
-    fn lost(&self, lost: Lost) {
-        tracing::warn!(partition = lost.partition, "another worker has the partition");
-        self.fail(lost.error.into());
     }
 
     fn offsets(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, i64>> {
@@ -206,6 +221,7 @@ impl Worker {
         let stop = Arc::new(AtomicBool::new(false));
         let topic = settings.kafka.topic.clone();
         let fingerprint = graph.fingerprint().to_string();
+        let budget = Budget::new(settings.max_buffered);
         let shared = Arc::new(Shared {
             settings: Arc::new(settings),
             graph,
@@ -215,6 +231,7 @@ impl Worker {
             commits: Commits { archive, specs, topic, fingerprint, hot },
             runtime: Handle::current(),
             epochs,
+            budget,
             tasks: Mutex::default(),
             offsets: Mutex::default(),
             failure: Mutex::default(),
@@ -237,7 +254,9 @@ impl Worker {
     /// Joins the group and works until the stop flag is set or something fails. Blocks; not for an async task.
     pub fn run(&self) -> Result<(), WorkerError> {
         let assignee = Arc::new(Partitions(Arc::clone(&self.shared)));
-        let source = KafkaSource::connect(&self.shared.settings.kafka, assignee)?;
+        let settings = &self.shared.settings;
+        let limits = Limits { budget: Arc::clone(&self.shared.budget), max_drift: settings.max_drift };
+        let source = KafkaSource::connect(&settings.kafka, limits, assignee)?;
         self.observe_cluster()?;
         let ended = source.run(&self.stop);
         let failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -256,58 +275,6 @@ impl Worker {
         let live = Arc::clone(&self.shared.live);
         let tell = move |answer| live.set_cluster(&topic, &group, answer);
         observe(kafka.clone(), Arc::clone(&self.stop), tell).map_err(|e| WorkerError::Thread(e.to_string()))
-    }
-}
-
-struct Partitions(Arc<Shared>);
-
-impl Assignee for Partitions {
-    fn assigned(&self, partition: i32, batches: Receiver<RawBatch>) -> Result<Option<i64>, String> {
-        let shared = &self.0;
-        let high_watermark = Arc::new(std::sync::atomic::AtomicI64::new(-1));
-        let context = TaskContext {
-            shared: Arc::clone(shared),
-            partition,
-            high_watermark: Arc::clone(&high_watermark),
-        };
-        let (orders, taken) = std::sync::mpsc::channel();
-        let (task, offset) = Task::recover(context, taken).map_err(|error| {
-            let message = error.to_string();
-            shared.fail(error);
-            message
-        })?;
-        tracing::info!(partition, offset, "partition assigned");
-        // Another process may have committed it meanwhile, or died before it told the group: this is what counts.
-        shared.offsets().remove(&partition);
-        shared.offsets().extend(offset.map(|offset| (partition, offset)));
-        let name = format!("partition-{partition}");
-        let thread = std::thread::Builder::new().name(name).spawn(move || task.run(&batches));
-        let thread = thread.map_err(|error| error.to_string())?;
-        shared.tasks().insert(partition, Running { thread, orders, high_watermark });
-        Ok(offset)
-    }
-
-    fn revoked(&self, partition: i32) {
-        let running = self.0.tasks().remove(&partition);
-        if let Some(running) = running
-            && running.thread.join().is_err()
-        {
-            self.0.fail(WorkerError::Thread(format!("the thread of partition {partition} panicked")));
-        }
-        self.0.live.remove_partition(partition);
-        self.0.alarms.forget(&self.0.live, partition);
-        self.0.commits.hot.forget(partition);
-        tracing::info!(partition, "partition released");
-    }
-
-    fn high_watermark(&self, partition: i32, offset: i64) {
-        if let Some(running) = self.0.tasks().get(&partition) {
-            running.high_watermark.store(offset, Ordering::Relaxed);
-        }
-    }
-
-    fn committed(&self) -> BTreeMap<i32, i64> {
-        self.0.offsets().clone()
     }
 }
 

@@ -16,10 +16,10 @@ use crate::alarm::{
     Acknowledged, AlarmError, AlarmOutputs, AlarmPlan, Episode, Take, WatchedError, WatchedOutputs,
     WatchedPartition, stamped,
 };
-use crate::archive::{Archive, Epoch, Recovered};
+use crate::archive::{Archive, Epoch, EpochManifest, Recovered};
 use crate::config::OnQueryChange;
 use crate::dataflow::{DataflowError, Graph, Outputs};
-use crate::schema::{ALARMS, DEAD_LETTERS, LATE_READINGS, READINGS};
+use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, READINGS};
 use crate::serve::alarm::LiveAlarms;
 use crate::serve::live::LiveState;
 use crate::source::decode::Decoder;
@@ -57,6 +57,8 @@ pub(super) enum Found {
     Nothing,
     /// Its newest epoch.
     Own(Recovered),
+    /// Its newest epoch was written by other queries; the windows of these were made anew.
+    Rebuilt(Box<WatchedPartition>, EpochManifest),
     /// Nothing of its own; the newest epoch of the same machines in a former topic.
     Former(Recovered),
 }
@@ -113,6 +115,7 @@ impl PartitionWork {
                 let core = WatchedPartition::restore(graph, rules, timing, &blobs(found), Take::Alarms)?;
                 (core, Epoch::FIRST, None)
             }
+            Found::Rebuilt(core, manifest) => (*core, manifest.epoch.next(), Some(manifest.next_offset)),
             Found::Own(found) => {
                 let manifest = &found.manifest;
                 let same = manifest.fingerprint == graph.fingerprint();
@@ -136,7 +139,7 @@ impl PartitionWork {
         };
         let known = core.alarms().episodes().cloned().collect();
         context.alarms.update(&context.live, context.partition, known);
-        let decoder = Decoder::new(&settings.kafka.topic, &settings.schema, settings.max_skew);
+        let decoder = settings.input.decoder(&settings.kafka.topic, &settings.schema, settings.max_skew);
         Ok(Self {
             context,
             decoder,
@@ -162,10 +165,21 @@ impl PartitionWork {
         self.epoch
     }
 
+    /// Event time of the newest reading, microseconds.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.core.streams().newest()
+    }
+
     /// Takes messages, which go on at [`Self::next_offset`].
     pub(super) fn take(&mut self, raw: &RawBatch, now: Now) -> Result<(), WorkerError> {
         let partition = self.context.partition;
         let arrow = |source| WorkerError::Arrow { partition, source };
+        if let Some(gap) = &raw.gap {
+            let topic = &self.context.settings.kafka.topic;
+            let row = gap.row(topic, partition, self.newest(), now.wall).map_err(arrow)?;
+            crate::serve::metrics::gap(gap.reason.as_str(), gap.missing);
+            self.add(GAPS, row);
+        }
         let decoded = self.decoder.decode(partition, raw).map_err(arrow)?;
         if decoded.readings.num_rows() > 0 {
             self.heard = now.steady;
@@ -306,7 +320,7 @@ impl PartitionWork {
         if batch.num_rows() == 0 {
             return;
         }
-        if ![DEAD_LETTERS, LATE_READINGS, ALARMS].contains(&table) {
+        if ![DEAD_LETTERS, LATE_READINGS, GAPS, ALARMS].contains(&table) {
             self.context.live.update(table, &batch);
         }
         self.store(table, batch);

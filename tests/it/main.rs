@@ -13,6 +13,8 @@ mod dead_letters;
 mod deploy;
 mod doctor;
 mod end_to_end;
+mod formats;
+mod golden;
 mod parts;
 mod parts_work;
 mod python_client;

@@ -135,7 +135,7 @@ fn an_unknown_column_in_a_query_is_named_with_file_and_line() {
 }
 
 #[test]
-fn a_checkpoint_of_other_queries_is_refused_or_started_empty_as_told() {
+fn a_checkpoint_of_other_queries_is_rebuilt_refused_or_started_empty_as_told() {
     let dir = tempfile::tempdir().unwrap();
     let queries = dir.path().join("q");
     std::fs::create_dir_all(&queries).unwrap();
@@ -155,15 +155,27 @@ fn a_checkpoint_of_other_queries_is_refused_or_started_empty_as_told() {
     worker.wait_for_rows(&mut process, "mine", 10, std::time::Duration::from_secs(60));
     assert!(process.terminate().success());
 
+    let told = |how: &str| {
+        let config = std::fs::read_to_string(worker.config()).unwrap();
+        let config: String = config
+            .lines()
+            .filter(|line| !line.starts_with("on_query_change"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        std::fs::write(worker.config(), format!("{config}on_query_change = \"{how}\"\n")).unwrap();
+    };
     std::fs::write(queries.join("mine.sql"), select("subcooling")).unwrap();
+    told("refuse");
     let (cause, hint) = refused(&["run", "--config", &worker.config().display().to_string()]);
     assert!(cause.contains("written by other queries"), "{cause}");
     assert!(hint.contains("on_query_change"), "{hint}");
-    let config = std::fs::read_to_string(worker.config()).unwrap();
-    std::fs::write(worker.config(), format!("{config}on_query_change = \"start_empty\"\n")).unwrap();
-    worker.output(&["simulate", "--machines", "1", "--duration", "10s", "--out", &url]);
-    let mut process = worker.start();
-    worker.wait_for_rows(&mut process, "mine", 20, std::time::Duration::from_secs(60));
-    assert_eq!(worker.committed("mine"), 20);
-    assert!(process.terminate().success());
+    for (how, sensor, rows) in [("start_empty", "subcooling", 20), ("rebuild", "vibration", 30)] {
+        std::fs::write(queries.join("mine.sql"), select(sensor)).unwrap();
+        told(how);
+        worker.output(&["simulate", "--machines", "1", "--duration", "10s", "--out", &url]);
+        let mut process = worker.start();
+        worker.wait_for_rows(&mut process, "mine", rows, std::time::Duration::from_secs(60));
+        assert_eq!(worker.committed("mine"), rows, "{how}");
+        assert!(process.terminate().success());
+    }
 }

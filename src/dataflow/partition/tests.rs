@@ -1,124 +1,150 @@
-//! The partition against a naive model, row by row.
+//! The partition against naive models, row by row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{Array, Float64Array, Int32Array, Int64Array};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::array::Array;
+use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use proptest::prelude::*;
 
 use super::*;
-use crate::dataflow::Query;
-use crate::dataflow::checkpoint::stored;
-use crate::dataflow::sql::Extensions;
-use crate::schema::{KAFKA_OFFSET, KAFKA_PARTITION, MACHINE_ID};
+use crate::dataflow::testing::{Ran, Row, SECOND, batch, graph_of, rows, run};
+use crate::schema::KAFKA_OFFSET;
 
-const SECOND: i64 = 1_000_000;
-
-/// Event time in seconds, machine, value.
-type Row = (i64, u8, Option<f64>);
-
-fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new(TIMESTAMP, timestamp_type(), false),
-        Field::new(MACHINE_ID, DataType::Utf8, false),
-        Field::new("x", DataType::Float64, true),
-        Field::new(KAFKA_PARTITION, DataType::Int32, false),
-        Field::new(KAFKA_OFFSET, DataType::Int64, false),
-    ]))
-}
-
-fn batch(rows: &[Row], first_offset: usize) -> RecordBatch {
-    let times = rows.iter().map(|r| r.0 * SECOND).collect::<Vec<_>>();
-    let ids = rows.iter().map(|r| Some(format!("m{}", r.1))).collect::<StringArray>();
-    let offsets = (0..rows.len()).map(|i| (first_offset + i) as i64).collect::<Vec<_>>();
-    RecordBatch::try_new(
-        schema(),
-        vec![
-            Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")),
-            Arc::new(ids),
-            Arc::new(rows.iter().map(|r| r.2).collect::<Float64Array>()),
-            Arc::new(Int32Array::from_value(0, rows.len())),
-            Arc::new(Int64Array::from(offsets)),
-        ],
-    )
-    .unwrap()
-}
-
-fn graph_of(queries: &[(&str, &str)]) -> Result<Graph, DataflowError> {
-    let queries = queries
-        .iter()
-        .map(|(name, sql)| Query { name: (*name).into(), file: format!("{name}.sql"), sql: (*sql).into() })
-        .collect();
-    Graph::plan(queries, &schema(), &Extensions::default(), "")
-}
+const VALUES: &str = "count(*) AS n, sum(x) AS s, min(x) AS lo, max(x) AS hi, avg(x) AS mean, stddev(x) AS sd, \
+                      regr_slope(x, date_part('epoch', timestamp)) AS slope";
 
 fn windowed(slide: i64, size: i64) -> String {
     format!(
-        "SELECT machine_id, window_start, window_end, window_time, count(*) AS n, sum(x) AS s, min(x) AS lo, \
-         max(x) AS hi, avg(x) AS mean, stddev(x) AS sd, regr_slope(x, date_part('epoch', timestamp)) AS slope \
-         FROM readings GROUP BY machine_id, hop(timestamp, INTERVAL '{slide} seconds', INTERVAL '{size} seconds')"
+        "SELECT machine_id, window_start, window_end, window_time, revision, {VALUES} FROM readings \
+         GROUP BY machine_id, hop(timestamp, INTERVAL '{slide} seconds', INTERVAL '{size} seconds')"
     )
 }
 
-/// Runs rows cut into batches of the given lengths; `restore` puts the state away and takes it out after each.
-fn run(
-    graph: &Arc<Graph>,
-    rows: &[Row],
-    cuts: &[usize],
-    delay: i64,
-    restore: bool,
-) -> (Vec<RecordBatch>, Vec<RecordBatch>) {
-    let timing = Timing::new(delay * SECOND);
-    let mut partition = Partition::new(graph, timing).unwrap();
-    let mut pieces = Vec::new();
-    let mut streams = vec![Vec::new(); graph.streams().len()];
-    let mut late = Vec::new();
-    let mut at = 0;
-    let mut cuts = cuts.iter().cycle();
-    let mut collect = |outputs: Outputs| {
-        outputs.streams.into_iter().for_each(|(i, b)| streams[i].push(b));
-        late.extend(outputs.late);
-    };
-    while at < rows.len() {
-        let length = (*cuts.next().unwrap()).clamp(1, rows.len() - at);
-        collect(partition.process(&batch(&rows[at..at + length], at)).unwrap());
-        at += length;
-        if restore {
-            pieces = stored(&pieces, partition.checkpoint().unwrap()).unwrap();
-            partition = Partition::restore(graph, timing, &pieces).unwrap();
-        }
-    }
-    collect(partition.finish().unwrap());
-    let streams = streams
-        .into_iter()
-        .zip(graph.streams())
-        .map(|(batches, stream)| concat_batches(&stream.schema, &batches).unwrap())
-        .collect();
-    (streams, late)
+fn sessions(gap: i64) -> String {
+    format!(
+        "SELECT machine_id, window_start, window_end, window_time, revision, {VALUES} FROM readings \
+         GROUP BY machine_id, session(timestamp, INTERVAL '{gap} seconds')"
+    )
 }
 
-/// Windows of a machine: (machine, end) → values, in the order of arrival.
-type Windows = BTreeMap<(String, i64), Vec<(i64, Option<f64>)>>;
+/// Windows by machine, end and revision: the rows in them, in the order of arrival.
+type Windows = BTreeMap<(String, i64, i32), Vec<(i64, Option<f64>)>>;
 
-/// Flink's rules, one row at a time: a window takes a row until the watermark has reached its end.
-fn naive(rows: &[Row], slide: i64, size: i64, delay: i64) -> (Windows, Vec<usize>) {
-    let mut windows = Windows::new();
-    let mut late = Vec::new();
-    let mut watermark = i64::MIN;
-    for (i, &(ts, machine, x)) in rows.iter().enumerate() {
-        let first = ts - ts.rem_euclid(slide);
-        let ends: Vec<i64> =
-            (0..).map(|k| first - k * slide).take_while(|s| s + size > ts).map(|s| s + size).collect();
-        let open: Vec<i64> = ends.iter().copied().filter(|&end| end > watermark).collect();
-        if open.is_empty() && !ends.is_empty() {
-            late.push(i);
+/// What should come out.
+#[derive(Debug, Default)]
+struct Expected {
+    windows: Windows,
+    revised: Windows,
+    late: Vec<usize>,
+}
+
+fn name(row: &Row) -> String {
+    format!("m{}", row.1)
+}
+
+/// Flink's rules, one row at a time: a window takes a row until the watermark has reached its end, and for `lateness`
+/// after that; windows to be given again are so when the next end of any window is reached.
+fn naive(rows: &[Row], slide: i64, size: i64, delay: i64, lateness: i64) -> Expected {
+    let mut expected = Expected::default();
+    let mut held: BTreeMap<(String, i64), Vec<(i64, Option<f64>)>> = BTreeMap::new();
+    let mut revisions: BTreeMap<i64, i32> = BTreeMap::new();
+    let mut dirty: BTreeSet<(i64, String)> = BTreeSet::new();
+    let mut newest = i64::MIN;
+    // The last end of a window that the watermark has reached.
+    let mut mark = i64::MIN;
+    for step in 0..=rows.len() {
+        let to = if let Some(row) = rows.get(step) {
+            let (ts, _, x) = *row;
+            let first = ts - ts.rem_euclid(slide);
+            let ends: Vec<i64> =
+                (0..).map(|k| first - k * slide).take_while(|s| s + size > ts).map(|s| s + size).collect();
+            let open = ends.iter().filter(|&&end| mark == i64::MIN || end + lateness > mark);
+            if open.clone().count() == 0 && !ends.is_empty() {
+                expected.late.push(step);
+            }
+            for &end in open {
+                held.entry((name(row), end)).or_default().push((ts, x));
+                if end <= mark {
+                    dirty.insert((end, name(row)));
+                }
+            }
+            newest = newest.max(ts);
+            let watermark = newest - delay;
+            watermark - (watermark - size).rem_euclid(slide)
+        } else {
+            i64::MAX
+        };
+        if to <= mark {
+            continue;
         }
-        for end in open {
-            windows.entry((format!("m{machine}"), end)).or_default().push((ts, x));
+        for end in dirty.iter().map(|(end, _)| *end).collect::<BTreeSet<_>>() {
+            *revisions.entry(end).or_default() += 1;
         }
-        watermark = watermark.max(ts - delay);
+        for (end, machine) in std::mem::take(&mut dirty) {
+            let values = held[&(machine.clone(), end)].clone();
+            expected.revised.insert((machine, end, revisions[&end]), values);
+        }
+        for ((machine, end), values) in &held {
+            if *end > mark && *end <= to {
+                expected.windows.insert((machine.clone(), *end, 0), values.clone());
+            }
+        }
+        mark = to;
     }
-    (windows, late)
+    expected
+}
+
+/// Rows that follow each other within a gap, until the watermark is past the end.
+fn naive_sessions(rows: &[Row], gap: i64, delay: i64) -> Expected {
+    type Open = (i64, i64, Vec<(usize, i64, Option<f64>)>);
+    let mut expected = Expected::default();
+    let mut open: BTreeMap<String, Vec<Open>> = BTreeMap::new();
+    let mut watermark = i64::MIN;
+    for (i, row) in rows.iter().enumerate() {
+        let (ts, _, x) = *row;
+        let all = open.entry(name(row)).or_default();
+        let (mut joined, others): (Vec<Open>, Vec<Open>) =
+            all.drain(..).partition(|(start, end, _)| *start <= ts + gap && *end >= ts);
+        *all = others;
+        if joined.is_empty() && ts + gap < watermark {
+            expected.late.push(i);
+            continue;
+        }
+        joined.push((ts, ts + gap, vec![(i, ts, x)]));
+        let start = joined.iter().map(|s| s.0).min().unwrap();
+        let end = joined.iter().map(|s| s.1).max().unwrap();
+        all.push((start, end, joined.into_iter().flat_map(|s| s.2).collect()));
+        watermark = watermark.max(ts - delay);
+        close(&mut open, watermark, &mut expected);
+    }
+    close(&mut open, i64::MAX, &mut expected);
+    return expected;
+
+    fn close(open: &mut BTreeMap<String, Vec<Open>>, watermark: i64, expected: &mut Expected) {
+        for (machine, all) in open {
+            let (over, rest): (Vec<Open>, Vec<Open>) =
+                all.drain(..).partition(|(_, end, _)| *end < watermark);
+            *all = rest;
+            for (_, end, mut rows) in over {
+                rows.sort_unstable_by_key(|row| row.0);
+                let rows = rows.into_iter().map(|(_, ts, x)| (ts, x)).collect();
+                assert!(expected.windows.insert((machine.clone(), end, 0), rows).is_none());
+            }
+        }
+    }
+}
+
+/// The first reading of a machine and a time within the horizon of the machine's newest.
+fn naive_duplicates(rows: &[Row], horizon: i64) -> Vec<Row> {
+    let mut seen: BTreeMap<u8, (i64, BTreeSet<i64>)> = BTreeMap::new();
+    let new = |row: &&Row| {
+        let (newest, times) = seen.entry(row.1).or_insert((i64::MIN, BTreeSet::new()));
+        let repeated = row.0 >= newest.saturating_sub(horizon) && times.contains(&row.0);
+        *newest = (*newest).max(row.0);
+        times.insert(row.0);
+        !repeated
+    };
+    rows.iter().filter(new).copied().collect()
 }
 
 fn check(batch: &RecordBatch, windows: &Windows) -> Result<(), TestCaseError> {
@@ -128,8 +154,9 @@ fn check(batch: &RecordBatch, windows: &Windows) -> Result<(), TestCaseError> {
     for row in 0..batch.num_rows() {
         let machine = column("machine_id").as_string::<i32>().value(row).to_string();
         let end = ends.value(row) / SECOND;
-        let rows = windows.get(&(machine.clone(), end));
-        prop_assert!(rows.is_some(), "no window of {machine} ends at {end}");
+        let revision = column("revision").as_primitive::<Int32Type>().value(row);
+        let rows = windows.get(&(machine.clone(), end, revision));
+        prop_assert!(rows.is_some(), "no window of {machine} ends at {end}, revision {revision}");
         let rows = rows.unwrap();
         let values: Vec<f64> = rows.iter().filter_map(|r| r.1).collect();
         prop_assert_eq!(column("n").as_primitive::<Int64Type>().value(row), rows.len() as i64);
@@ -161,56 +188,105 @@ fn check(batch: &RecordBatch, windows: &Windows) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Rows that move on with jitter: late, duplicate, before 1970.
-fn rows() -> impl Strategy<Value = Vec<Row>> {
-    let step = (-40i64..30, 0u8..3, prop::option::weighted(0.9, (-20i32..20).prop_map(f64::from)));
-    (prop::collection::vec(step, 1..120), -200i64..200).prop_map(|(steps, start)| {
-        let mut now = start;
-        steps
-            .into_iter()
-            .map(|(jump, machine, x)| {
-                let ts = now + jump;
-                now += 3;
-                (ts, machine, x)
-            })
-            .collect()
-    })
+fn offsets(late: Option<&RecordBatch>) -> Vec<usize> {
+    let column = late.and_then(|batch| batch.column_by_name(KAFKA_OFFSET));
+    let offsets =
+        column.map(|c| c.as_primitive::<Int64Type>().values().iter().map(|&o| o as usize).collect());
+    offsets.unwrap_or_default()
+}
+
+fn equal(ran: &Ran, expected: &Expected) -> Result<(), TestCaseError> {
+    check(&ran.streams[0], &expected.windows)?;
+    check(&ran.revised[0], &expected.revised)?;
+    prop_assert_eq!(offsets(ran.late.as_ref()), expected.late.clone());
+    Ok(())
+}
+
+fn timing(delay: i64, lateness: i64) -> Timing {
+    Timing { allowed_lateness: lateness * SECOND, ..Timing::new(delay * SECOND) }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn windows_and_late_rows_are_those_of_the_naive_model(
-        rows in rows(), slide in 1i64..25, size in 1i64..60, delay in 0i64..20,
+        rows in rows(), slide in 1i64..25, size in 1i64..60, delay in 0i64..20, lateness in prop::option::of(0i64..60),
         cuts in prop::collection::vec(1usize..40, 1..6),
     ) {
+        let lateness = lateness.unwrap_or_default();
         let graph = Arc::new(graph_of(&[("w", &windowed(slide, size))]).unwrap());
-        let (windows, late) = naive(&rows, slide, size, delay);
-        let (streams, found) = run(&graph, &rows, &cuts, delay, false);
-        check(&streams[0], &windows)?;
-        let offsets: Vec<usize> = found.iter().flat_map(|b| {
-            b.column_by_name(KAFKA_OFFSET).unwrap().as_primitive::<Int64Type>().values().iter().map(|&o| o as usize).collect::<Vec<_>>()
-        }).collect();
-        prop_assert_eq!(offsets, late);
+        let ran = run(&graph, &rows, &cuts, timing(delay, lateness), false);
+        equal(&ran, &naive(&rows, slide, size, delay, lateness))?;
+    }
+
+    /// Many panes, so that all parts of a block take part.
+    #[test]
+    fn long_windows_are_those_of_the_naive_model(
+        rows in rows(), size in 20i64..300, delay in 0i64..20, cuts in prop::collection::vec(1usize..40, 1..6),
+    ) {
+        let graph = Arc::new(graph_of(&[("w", &windowed(1, size))]).unwrap());
+        let ran = run(&graph, &rows, &cuts, timing(delay, 0), true);
+        equal(&ran, &naive(&rows, 1, size, delay, 0))?;
+    }
+
+    #[test]
+    fn sessions_are_those_of_the_naive_model(
+        rows in rows(), gap in 1i64..30, delay in 0i64..20, cuts in prop::collection::vec(1usize..40, 1..6),
+    ) {
+        let graph = Arc::new(graph_of(&[("s", &sessions(gap))]).unwrap());
+        let ran = run(&graph, &rows, &cuts, timing(delay, 0), false);
+        equal(&ran, &naive_sessions(&rows, gap, delay))?;
+    }
+
+    #[test]
+    fn duplicates_are_those_of_the_naive_model(
+        rows in rows(), horizon in 1i64..40, drop in any::<bool>(), cuts in prop::collection::vec(1usize..40, 1..6),
+    ) {
+        let graph = Arc::new(graph_of(&[("w", &windowed(10, 10))]).unwrap());
+        let timing =
+            Timing { duplicate_horizon: horizon * SECOND, drop_duplicates: drop, ..Timing::new(5 * SECOND) };
+        let ran = run(&graph, &rows, &cuts, timing, true);
+        let new = naive_duplicates(&rows, horizon);
+        prop_assert_eq!(ran.duplicates as usize, rows.len() - new.len());
+        let expected = naive(if drop { &new } else { &rows }, 10, 10, 5, 0);
+        check(&ran.streams[0], &expected.windows)?;
     }
 
     /// To the last bit, and in the same order.
     #[test]
     fn neither_batches_nor_checkpoints_change_a_bit(
-        rows in rows(), slide in 1i64..25, size in 1i64..60, delay in 0i64..20,
+        rows in rows(), slide in 1i64..25, size in 1i64..60, gap in 1i64..30, delay in 0i64..20, lateness in 0i64..60,
         cuts in prop::collection::vec(1usize..40, 1..6),
     ) {
         let chained = "SELECT machine_id, window_end, window_time, avg(mean) AS m, max(n) AS n FROM w \
                        GROUP BY machine_id, tumble(window_time, INTERVAL '1 minute')";
-        let graph = Arc::new(graph_of(&[("w", &windowed(slide, size)), ("v", chained)]).unwrap());
-        let (whole, _) = run(&graph, &rows, &[rows.len()], delay, false);
-        let (cut, _) = run(&graph, &rows, &cuts, delay, false);
-        let (restored, _) = run(&graph, &rows, &cuts, delay, true);
-        for i in 0..whole.len() {
-            prop_assert_eq!(&whole[i], &cut[i]);
-            prop_assert_eq!(&whole[i], &restored[i]);
+        let over_sessions = chained.replace("FROM w", "FROM s");
+        let graph = graph_of(&[
+            ("w", &windowed(slide, size)), ("v", chained), ("s", &sessions(gap)), ("t", &over_sessions),
+        ]);
+        let graph = Arc::new(graph.unwrap());
+        let timing = timing(delay, lateness);
+        let whole = run(&graph, &rows, &[rows.len()], timing, false);
+        for (how, other) in [
+            ("cut", run(&graph, &rows, &cuts, timing, false)),
+            ("restored", run(&graph, &rows, &cuts, timing, true)),
+            ("one by one", run(&graph, &rows, &[1], timing, false)),
+        ] {
+            for (position, stream) in graph.streams().iter().enumerate() {
+                prop_assert_eq!(&whole.streams[position], &other.streams[position], "{}: {}", how, stream.name);
+                prop_assert_eq!(&whole.revised[position], &other.revised[position], "{}: {}", how, stream.name);
+            }
+            prop_assert_eq!(&whole, &other, "{}", how);
         }
+        // Nothing is lost on the way to a window over windows: it counts the largest n of all of them.
+        let most = |name: &str| {
+            let position = graph.streams().iter().position(|s| &*s.name == name).unwrap();
+            let n = whole.streams[position].column_by_name("n").unwrap();
+            n.as_primitive::<Int64Type>().values().iter().copied().max()
+        };
+        prop_assert_eq!(most("w"), most("v"));
+        prop_assert_eq!(most("s"), most("t"));
     }
 }
 
@@ -219,7 +295,7 @@ fn stateless_sql_filters_and_computes_each_reading() {
     let sql = "SELECT timestamp, machine_id, x * 2 AS y FROM readings WHERE x > 1";
     let graph = Arc::new(graph_of(&[("doubled", sql)]).unwrap());
     let rows = [(1, 1, Some(1.0)), (2, 1, Some(2.0)), (3, 2, None), (4, 2, Some(5.0))];
-    let (streams, _) = run(&graph, &rows, &[2], 0, false);
+    let streams = run(&graph, &rows, &[2], timing(0, 0), false).streams;
     let y = streams[0].column_by_name("y").unwrap().as_primitive::<Float64Type>();
     assert_eq!(y.values().as_ref(), [4.0, 10.0]);
     assert_eq!(graph.streams()[0].event_time, TIMESTAMP);
@@ -301,6 +377,27 @@ fn what_a_stream_cannot_do_is_refused_with_file_line_and_reason() {
 fn an_unknown_column_names_its_line_and_the_columns_there_are() {
     let text = refusal("SELECT machine_id, timestamp,\n       xx\nFROM readings");
     assert!(text.starts_with("q.sql:2: ") && text.contains("xx"), "{text}");
+}
+
+#[test]
+fn where_windows_may_be_revised_their_streams_say_so() {
+    let window = |columns: &str| {
+        format!(
+            "SELECT machine_id, window_time, {columns} count(*) AS n FROM readings \
+             GROUP BY machine_id, tumble(timestamp, INTERVAL '1 minute')"
+        )
+    };
+    let stateless = "SELECT machine_id, window_time, n + 1 AS m FROM w";
+    let check = |queries: &[(&str, &str)]| graph_of(queries).unwrap().check_revisions();
+    let error = check(&[("w", &window(""))]).unwrap_err();
+    assert_eq!(error.to_string(), "the stream `w` may give a window again, and its rows do not say so");
+    assert!(error.hint().unwrap().contains("revision"));
+    let error = check(&[("w", &window("revision,")), ("x", stateless)]).unwrap_err().to_string();
+    assert!(error.contains("`x`"), "{error}");
+    // A window over windows takes each of them once, and a session is never revised.
+    let over = "SELECT machine_id, window_time, sum(n) AS n FROM w \
+                GROUP BY machine_id, session(window_time, INTERVAL '1 hour')";
+    check(&[("w", &window("revision,")), ("x", over)]).unwrap();
 }
 
 #[test]

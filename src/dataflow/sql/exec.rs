@@ -2,17 +2,21 @@
 //!
 //! On a stream a plan is run once for each batch: its leaf is a [`SlotExec`], which hands out the batch that
 //! was put into its slot. Over a table the window is an ordinary operator, [`WindowExec`]: it reads all of its
-//! input and then fires every window, with the same code as the stream.
+//! input and then fires every window, with the same code as the stream. Rolling functions, which hold rows and not
+//! sums, get their input sorted by event time, and give rows as they go.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -169,6 +173,12 @@ impl ExecutionPlan for WindowExec {
         vec![Distribution::SinglePartition]
     }
 
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        let options = SortOptions { descending: false, nulls_first: false };
+        let by = self.plan.sorted_by().map(|time| PhysicalSortExpr::new(Arc::clone(time), options));
+        vec![by.map(|by| LexOrdering::from([by]).into())]
+    }
+
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
     }
@@ -204,16 +214,32 @@ impl ExecutionPlan for WindowExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let mut input = self.input.execute(partition, context)?;
+        let input = self.input.execute(partition, context)?;
         // A table has all its rows: nothing is late, and nothing is revised.
-        let mut operator = self.plan.operator(0)?;
-        let rows = async move {
-            while let Some(batch) = input.next().await {
-                operator.push(&batch?)?;
-            }
-            Ok(operator.advance(i64::MAX)?.rows)
-        };
-        let rows = futures::stream::once(rows).try_filter_map(|batch| async move { Ok(batch) });
+        let operator = self.plan.operator(0)?;
+        let sorted_by = self.plan.sorted_by().map(Arc::clone);
+        let start = Some((input, operator, sorted_by));
+        let rows = futures::stream::try_unfold(start, |state| async move {
+            let Some((mut input, mut operator, sorted_by)) = state else { return Ok(None) };
+            let Some(batch) = input.next().await else {
+                return Ok(Some((operator.advance(i64::MAX)?.rows, None)));
+            };
+            let batch = batch?;
+            operator.push(&batch)?;
+            // Sorted rows say themselves how far time has come.
+            let passed = sorted_by.as_ref().map(|time| last_of(time, &batch)).transpose()?.flatten();
+            let rows =
+                passed.map(|passed| operator.advance(passed)).transpose()?.and_then(|given| given.rows);
+            Ok(Some((rows, Some((input, operator, sorted_by)))))
+        });
+        let rows = rows.try_filter_map(|batch| async move { Ok(batch) });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
+}
+
+/// The event time of a batch's last row, microseconds.
+fn last_of(time: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<Option<i64>> {
+    let times = time.evaluate(batch)?.into_array(batch.num_rows())?;
+    let times = times.as_primitive_opt::<TimestampMicrosecondType>();
+    Ok(times.and_then(|times| times.values().last().copied()))
 }

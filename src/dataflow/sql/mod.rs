@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, LogicalPlan, ScalarUDF};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
@@ -29,6 +29,8 @@ use super::exact::exact_aggregates;
 pub struct Extensions {
     /// Scalar functions.
     pub functions: Vec<Arc<ScalarUDF>>,
+    /// Aggregate functions. Any of DataFusion's will do: its results are made to depend on the order of the rows alone.
+    pub aggregates: Vec<Arc<AggregateUDF>>,
     /// Analyzer rules, run before the windows are planned.
     pub rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
 }
@@ -59,7 +61,9 @@ pub fn session(extensions: &Extensions, partitions: usize) -> SessionContext {
     for function in functions::window_functions().iter().chain(&extensions.functions) {
         context.register_udf(function.as_ref().clone());
     }
-    for function in exact_aggregates() {
+    for function in
+        exact_aggregates().into_iter().chain(extensions.aggregates.iter().map(|f| f.as_ref().clone()))
+    {
         context.register_udaf(function);
     }
     context

@@ -20,12 +20,14 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use super::exec::{SlotExec, WindowExec};
 use super::node::{StageInput, WindowAggregate};
 use crate::dataflow::accumulate::{Aggregate, TableShape};
+use crate::dataflow::rolling;
+use crate::dataflow::rolling::table::{Rolling, replace_windows};
 use crate::dataflow::session::SessionPlan;
 use crate::dataflow::spec::WindowKind;
 use crate::dataflow::stage::Stateful;
 use crate::dataflow::window::{Grouping, WindowPlan};
 
-/// Plans the stock nodes and Coldstream's two.
+/// Plans the stock nodes and Coldstream's own.
 #[derive(Debug, Default)]
 pub struct Planner;
 
@@ -36,8 +38,9 @@ impl QueryPlanner for Planner {
         plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = replace_windows(plan.clone())?;
         DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Windows)])
-            .create_physical_plan(plan, session)
+            .create_physical_plan(&plan, session)
             .await
     }
 }
@@ -57,6 +60,11 @@ impl ExtensionPlanner for Windows {
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         if let (Some(window), [input]) = (node.as_any().downcast_ref::<WindowAggregate>(), physical_inputs) {
             let plan = compile_window(window, session.execution_props())?;
+            return Ok(Some(Arc::new(WindowExec::new(Arc::clone(input), plan))));
+        }
+        if let (Some(rolling), [input]) = (node.as_any().downcast_ref::<Rolling>(), physical_inputs) {
+            let plan = rolling::compile(&rolling.window, session.execution_props())?;
+            let plan = Stateful::Rolling(Arc::new(plan));
             return Ok(Some(Arc::new(WindowExec::new(Arc::clone(input), plan))));
         }
         if let Some(stage) = node.as_any().downcast_ref::<StageInput>() {
@@ -83,10 +91,7 @@ pub fn compile_window(node: &WindowAggregate, props: &ExecutionProps) -> Result<
     let mut aggregates = Vec::new();
     for call in &node.aggregates {
         let lowered = LoweredAggregateBuilder::new(call, logical, input, props, &context).build()?;
-        let order_by = lowered.order_bys.into_iter().map(|sort| sort.expr);
-        let args = lowered.aggregate.expressions().into_iter().chain(order_by).map(&mut position).collect();
-        let filter = lowered.filter.map(&mut position);
-        aggregates.push(Aggregate { expr: lowered.aggregate, args, filter });
+        aggregates.push(Aggregate::new(lowered, input, &mut position)?);
     }
     let keys = node.keys.iter().map(physical).collect::<Result<Vec<_>>>()?;
     let mut key_fields = keys

@@ -237,3 +237,88 @@ proptest! {
         prop_assert_eq!(decoded.readings.column(1).as_string::<i32>().value(1), id.to_string());
     }
 }
+
+#[test]
+fn the_frame_of_a_registry_before_json_is_skipped() {
+    let framed = testing::framed(7, reading("1705314600000").as_bytes());
+    let decoded = decode(&[&framed, reading("1705314600000").as_bytes()]);
+    assert_eq!(decoded.readings.num_rows(), 2, "{:?}", decoded.reasons);
+    assert_eq!(dead_between_good(&framed[..4]).0, "not_json");
+    assert_eq!(dead_between_good(&framed[..5]).0, "not_json");
+}
+
+/// One reading of the test below: seconds after [`T0`], machine, values.
+type Values = (i64, u16, [Option<f64>; 3], Option<bool>);
+
+const NAMES: [&str; 3] = ["temp_evaporator", "superheat", "power"];
+
+fn as_json((second, machine, values, defrosts): &Values) -> Vec<u8> {
+    let mut object = serde_json::json!({
+        "timestamp": T0 / 1_000 + second * 1_000, "machine_id": machine, "operating_mode": mode(*defrosts),
+    });
+    for (name, value) in NAMES.iter().zip(values) {
+        object[*name] = serde_json::json!(value);
+    }
+    object.to_string().into_bytes()
+}
+
+fn mode(defrosts: Option<bool>) -> Option<&'static str> {
+    defrosts.map(|defrosts| if defrosts { "defrost" } else { "normal" })
+}
+
+const AVRO: &str = r#"{"type":"record","name":"R","fields":[
+    {"name":"operating_mode","type":["null",{"type":"enum","name":"M","symbols":["normal","defrost"]}]},
+    {"name":"temp_evaporator","type":["null","double"]},{"name":"superheat","type":["null","double"]},
+    {"name":"timestamp","type":{"type":"long","logicalType":"timestamp-micros"}},
+    {"name":"power","type":["null","double"]},{"name":"machine_id","type":"int"}]}"#;
+
+fn as_avro((second, machine, values, defrosts): &Values) -> Vec<u8> {
+    use testing::{long, nullable};
+    let [evaporator, superheat, power] =
+        values.map(|value| nullable(value.map(|value| value.to_le_bytes().to_vec())));
+    let mode = nullable(defrosts.map(|defrosts| long(defrosts.into())));
+    let (time, machine) = (long(T0 + second * SECOND), long((*machine).into()));
+    testing::framed(1, &[mode, evaporator, superheat, time, power, machine].concat())
+}
+
+const PROTOBUF: &str = r#"syntax = "proto3"; import "google/protobuf/timestamp.proto";
+    enum Mode { normal = 0; defrost = 1; }
+    message Reading { google.protobuf.Timestamp timestamp = 1; string machine_id = 2; optional double temp_evaporator = 3;
+        optional double superheat = 4; optional double power = 5; optional Mode operating_mode = 6; }"#;
+
+fn as_protobuf((second, machine, values, defrosts): &Values) -> Vec<u8> {
+    use testing::varint;
+    let time = [vec![1 << 3], varint((T0 / SECOND + second) as u64)].concat();
+    let machine = machine.to_string();
+    let mut body = vec![0, 1 << 3 | 2, time.len() as u8];
+    body.extend(time);
+    body.extend([2 << 3 | 2, machine.len() as u8]);
+    body.extend(machine.bytes());
+    for (number, value) in (3u8..).zip(values) {
+        if let Some(value) = value {
+            body.push(number << 3 | 1);
+            body.extend(value.to_le_bytes());
+        }
+    }
+    body.extend(defrosts.iter().flat_map(|defrosts| [6 << 3, u8::from(*defrosts)]));
+    testing::framed(2, &body)
+}
+
+proptest! {
+    /// The same readings in each format become the same columns, to the last bit.
+    #[test]
+    fn a_reading_is_the_same_in_every_format(readings in prop::collection::vec((
+        -1_000_000i64..600, any::<u16>(), prop::array::uniform3(prop::option::of(-1e9f64..1e9)), any::<Option<bool>>(),
+    ), 0..30)) {
+        let source: Arc<dyn SchemaSource> = Arc::new(testing::Table::default().avro(1, AVRO).protobuf(2, PROTOBUF));
+        let all = |encoding, write: fn(&Values) -> Vec<u8>| {
+            let decoded = testing::decode(encoding, &readings.iter().map(write).collect::<Vec<_>>());
+            assert!(decoded.dead.is_none(), "{:?}", decoded.dead);
+            decoded.readings
+        };
+        let json = all(Encoding::Json, as_json);
+        prop_assert_eq!(json.num_rows(), readings.len());
+        prop_assert_eq!(&json, &all(Encoding::Avro(Arc::clone(&source)), as_avro));
+        prop_assert_eq!(&json, &all(Encoding::Protobuf(source, Absent::Null), as_protobuf));
+    }
+}

@@ -15,7 +15,8 @@ use crate::archive::{Archive, TableSpec};
 use crate::config::OnQueryChange;
 use crate::dataflow::sql::Extensions;
 use crate::dataflow::{Graph, Query, Timing};
-use crate::schema::{ALARMS, Column, ColumnType, ReadingSchema};
+use crate::schema::{ALARMS, Column, ColumnType, GAPS, ReadingSchema};
+use crate::source::input::Input;
 use crate::source::kafka::KafkaSettings;
 use crate::worker::{WorkerSettings, table_specs};
 
@@ -61,8 +62,9 @@ impl Setup {
         );
         let query = Query { name: windows.table.into(), file: format!("{}.sql", windows.table), sql };
         let graph = Graph::plan(vec![query], &schema.arrow(), &Extensions::default(), "").unwrap();
-        // There are no rules, so that nothing is ever written to `alarms`.
-        let specs = table_specs(&graph).into_iter().filter(|spec| spec.name != ALARMS).collect();
+        // There are no rules and no gaps, so that nothing is ever written to these.
+        let unused = |spec: &TableSpec| spec.name == ALARMS || spec.name == GAPS;
+        let specs = table_specs(&graph).into_iter().filter(|spec| !unused(spec)).collect();
         let kafka = KafkaSettings {
             brokers: String::new(),
             topic: "readings".into(),
@@ -71,11 +73,14 @@ impl Setup {
         };
         let settings = WorkerSettings {
             kafka,
+            input: Input::default(),
             schema,
             commit_interval: Duration::from_secs(10),
             timing: Timing::new(MAX_DELAY),
             max_skew: MAX_SKEW,
             idle_timeout: IDLE,
+            max_buffered: usize::MAX,
+            max_drift: None,
             on_query_change: OnQueryChange::Refuse,
             former_topics: Vec::new(),
         };

@@ -38,7 +38,8 @@ impl Reader {
                 let Some(path) = action["add"]["path"].as_str() else { continue };
                 let path = format!("archive/{table}/{path}");
                 let file = objects.get(&Path::from(path.as_str())).await;
-                let file = file.map_err(|_| format!("version {version} of {table} adds a file that is gone"))?;
+                let file =
+                    file.map_err(|_| format!("version {version} of {table} adds a file that is gone"))?;
                 if !self.files.insert(path) {
                     return Err(format!("version {version} of {table} adds a file that is in it already"));
                 }

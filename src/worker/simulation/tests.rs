@@ -18,7 +18,9 @@ fn live(seed: u64, trace: &Trace) -> Result<Outcome, String> {
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 fn fail(seed: u64, why: &str) -> ! {

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicI64;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::broker::Broker;
 use super::oracle::Event;
@@ -210,13 +210,22 @@ impl Worker {
         Some(done)
     }
 
-    /// Lets partitions whose epochs are stored go on.
-    pub(super) fn settle(&mut self) {
-        for part in self.parts.values_mut() {
-            if part.in_flight.as_mut().is_some_and(|in_flight| in_flight.try_recv().is_ok()) {
-                part.in_flight = None;
+    /// Partitions whose epochs are stored go on, those whose epochs will not be are given up, as their threads do.
+    /// Gives the latter.
+    pub(super) fn settle(&mut self) -> Vec<usize> {
+        let mut refused = Vec::new();
+        for (&partition, part) in &mut self.parts {
+            let Some(in_flight) = &mut part.in_flight else { continue };
+            match in_flight.try_recv() {
+                Ok(()) => part.in_flight = None,
+                Err(TryRecvError::Closed) => refused.push(partition),
+                Err(TryRecvError::Empty) => {}
             }
         }
+        for &partition in &refused {
+            self.give_up(partition);
+        }
+        refused
     }
 
     /// What a query on this worker sees, committed and not: each message that a partition has taken, once. Where
@@ -231,7 +240,8 @@ impl Worker {
             return Ok(());
         }
         for (&partition, part) in &self.parts {
-            let newest = objects.created().iter().rev().find(|c| c.partition == partition).map_or(0, |c| c.epoch);
+            let newest =
+                objects.created().iter().rev().find(|c| c.partition == partition).map_or(0, |c| c.epoch);
             if part.in_flight.is_some() || newest + 1 != part.work.epoch().0 {
                 continue;
             }
@@ -250,7 +260,9 @@ impl Worker {
             let expected = |offset: usize| i32::from(offset < taken);
             if let Some(offset) = (0..seen.len()).find(|&offset| seen[offset] != expected(offset)) {
                 let times = seen[offset];
-                return Err(format!("a query sees message {offset} of partition {partition} {times} times, at {taken}"));
+                return Err(format!(
+                    "a query sees message {offset} of partition {partition} {times} times, at {taken}"
+                ));
             }
         }
         Ok(())

@@ -10,8 +10,7 @@ use super::setup::Setup;
 use super::store::{FAULTS, Objects, Trace};
 use super::tables::Reader;
 use super::worker::{Done, Part, Worker};
-use crate::archive::ArchiveError;
-use crate::worker::WorkerError;
+use crate::worker::committer::Lost;
 use crate::worker::partition::Now;
 
 /// Workers that are there at the same time.
@@ -172,35 +171,38 @@ impl World {
                 self.trace.note(format!("worker {id} goes on with partition {partition} at {offset:?}"));
             }
             Done::Committed(Ok(lost)) => {
-                worker.settle();
-                for lost in lost {
-                    let partition = usize::try_from(lost.partition).unwrap();
-                    self.trace.note(format!("worker {id} has lost partition {partition}: {}", lost.error));
-                    worker.give_up(partition);
-                    self.owners[partition] = self.owners[partition].filter(|owner| *owner != id);
+                let refused = worker.settle();
+                for Lost { partition, error } in lost {
+                    self.trace.note(format!("worker {id} has lost partition {partition}: {error}"));
                     *self.outcome.counts.entry("fenced".into()).or_default() += 1;
                 }
+                self.released(id, &refused);
             }
+            Done::Committed(Err(error)) if error.may_pass() => {
+                self.trace.note(format!("worker {id} has not committed: {error}"));
+                let refused = worker.settle();
+                self.released(id, &refused);
+            }
+            // It asks again, or the group gives the partition to another.
+            Done::Found(partition, Err(error)) if error.may_pass() => {
+                self.trace.note(format!("worker {id} cannot take partition {partition} yet: {error}"));
+                self.released(id, &[partition]);
+            }
+            Done::Started(Err(error)) if error.may_pass() => self.kill(id, &format!("failed: {error}")),
+            // No fault of the store may bring about what nobody may go on from.
             Done::Started(Err(error)) | Done::Found(_, Err(error)) | Done::Committed(Err(error)) => {
-                self.failed(id, &error)?;
+                return Err(format!("worker {id} fails with: {error}"));
             }
         }
         self.look().await
     }
 
-    /// A worker stops at its first error. Those errors are refused that say that the store holds what nobody may go on
-    /// from: no fault of the store may bring that about.
-    fn failed(&mut self, id: u32, error: &WorkerError) -> Result<(), String> {
-        let faulty = !matches!(
-            error,
-            WorkerError::Archive(ArchiveError::Store { .. } | ArchiveError::Delta { .. })
-                | WorkerError::Archive(ArchiveError::NoTable { .. })
-        );
-        if faulty {
-            return Err(format!("worker {id} fails with: {error}"));
+    /// A worker has given partitions up that the group may have given to it.
+    fn released(&mut self, id: u32, partitions: &[usize]) {
+        for &partition in partitions {
+            self.trace.note(format!("worker {id} gives up partition {partition}"));
+            self.owners[partition] = self.owners[partition].filter(|owner| *owner != id);
         }
-        self.kill(id, &format!("failed: {error}"));
-        Ok(())
     }
 
     fn kill(&mut self, id: u32, why: &str) {
@@ -335,7 +337,9 @@ impl World {
             self.reader.read_on(&self.objects.memory, table).await?;
         }
         for (id, worker) in &self.workers {
-            worker.check_view(&self.objects, &self.reader, &self.broker).map_err(|e| format!("worker {id}: {e}"))?;
+            worker
+                .check_view(&self.objects, &self.reader, &self.broker)
+                .map_err(|e| format!("worker {id}: {e}"))?;
         }
         Ok(())
     }
@@ -413,7 +417,9 @@ impl World {
             let other: Vec<_> =
                 expected.iter().filter(|(k, v)| found.get(*k).is_some_and(|found| found != *v)).collect();
             if !(lost.is_empty() && added.is_empty() && other.is_empty()) {
-                return Err(format!("{table}: lost {lost:?}, too many {added:?}, with other values {other:?}"));
+                return Err(format!(
+                    "{table}: lost {lost:?}, too many {added:?}, with other values {other:?}"
+                ));
             }
             *self.outcome.counts.entry(format!("rows of {}", kind(table))).or_default() += found.len();
         }
@@ -439,7 +445,9 @@ impl World {
             for event in sealed {
                 if let Event::Messages { from, to } = *event {
                     if from != next {
-                        return Err(format!("epoch {number} of {partition} goes on at {from}, not at {next}"));
+                        return Err(format!(
+                            "epoch {number} of {partition} goes on at {from}, not at {next}"
+                        ));
                     }
                     next = to;
                 }

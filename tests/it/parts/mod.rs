@@ -7,6 +7,7 @@ pub mod kafka;
 pub mod port;
 pub mod process;
 pub mod python;
+pub mod registry;
 pub mod s3;
 pub mod wait;
 

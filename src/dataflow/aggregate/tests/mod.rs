@@ -1,0 +1,5 @@
+mod calls;
+mod exact;
+mod oracle;
+mod recipes;
+mod support;

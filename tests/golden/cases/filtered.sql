@@ -1,0 +1,5 @@
+-- WHERE before the window: a window without such a reading does not exist.
+SELECT machine_id, window_start, window_time, count(*) AS n, avg(temp_evaporator) AS mean
+FROM readings
+WHERE operating_mode = 'normal' AND superheat BETWEEN 4 AND 9 AND temp_evaporator IS NOT NULL AND NOT coalesce(defrost, false)
+GROUP BY machine_id, tumble(timestamp, INTERVAL '20 seconds')

@@ -1,0 +1,7 @@
+SELECT machine_id, window_start, window_time,
+       avg(pressure_high / NULLIF(pressure_low, 0)) AS ratio, avg(pressure_high) / avg(pressure_low) AS ratio_of_means,
+       sqrt(avg(power * power)) AS rms, max(temp_condenser - temp_evaporator) AS lift,
+       round(avg(superheat), 1) AS rounded, abs(min(temp_evaporator)) AS positive, ln(1 + sum(power)) AS logarithm,
+       pow(avg(vibration), 2) + exp(-avg(vibration)) AS mixed
+FROM tumble(INTERVAL 30 SECONDS)
+GROUP BY machine_id, window_start, window_time

@@ -1,0 +1,7 @@
+SELECT machine_id, window_start, window_time,
+       min(temp_evaporator) AS coldest, max(temp_evaporator) AS warmest,
+       min(operating_mode) AS first_mode, max(operating_mode) AS last_mode,
+       min(door_openings) AS fewest, max(door_openings) AS most,
+       min(timestamp) AS earliest, max(timestamp) AS latest
+FROM tumble(INTERVAL 30 SECONDS)
+GROUP BY machine_id, window_start, window_time

@@ -1,0 +1,5 @@
+SELECT machine_id, window_start, window_time,
+       sum(door_openings) AS openings, avg(door_openings) AS mean, sum(door_openings) // count(*) AS each,
+       sum(door_openings) % 3 AS rest, sum(door_openings * door_openings) AS squares
+FROM tumble(INTERVAL 1 MINUTE)
+GROUP BY machine_id, window_start, window_time
