@@ -3,7 +3,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help need parts dashboard demo test lint doc bench bench-e2e model clean-data
+.PHONY: help need parts dashboard demo test simulate lint doc bench bench-e2e model clean-data
 
 help: ## list these tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -35,6 +35,11 @@ test: need parts dashboard ## every test, against real parts
 	cargo test --lib --bins
 	cargo test --doc
 	cargo test --test it
+
+SEEDS ?= 10000
+
+simulate: need ## the worker in a world that fails and kills, for SEEDS=10000 seeds
+	COLDSTREAM_SEEDS=$(SEEDS) cargo test --lib simulation::tests::every -- --nocapture
 
 lint: need ## formatting and lints, warnings are errors
 	cargo fmt --check

@@ -76,7 +76,7 @@ impl Broker {
 }
 
 fn log(dice: &mut Dice, partition: usize, base: i64) -> Vec<Message> {
-    let length = 10 + dice.below(50);
+    let length = 10 + dice.below(60);
     let mut clock = base;
     let mut last = base;
     let mut messages = Vec::with_capacity(length);

@@ -156,15 +156,15 @@ impl Fate {
         state.stalled = None;
     }
 
+    /// Whether a request hangs that somebody still waits for: another that failed beside it may have ended it.
     pub(super) fn is_stalled(&self) -> bool {
-        self.state().stalled.is_some()
+        self.state().stalled.as_ref().is_some_and(|stalled| !stalled.is_closed())
     }
 
     /// Lets the stalled operation go on.
     pub(super) fn go_on(&self) {
-        if let Some(stalled) = self.state().stalled.take() {
-            stalled.send(()).unwrap();
-        }
+        let stalled = self.state().stalled.take();
+        stalled.map(|stalled| stalled.send(()).is_ok());
     }
 
     pub(super) fn fired(&self) -> Vec<(Fault, String)> {

@@ -15,8 +15,8 @@ use crate::worker::partition::Now;
 
 /// Workers that are there at the same time.
 const WORKERS: usize = 3;
-/// Operations of a worker's request in which a fault may strike.
-const REACH: usize = 40;
+/// Operations of a request to find a partition, and to commit, among which a fault strikes.
+const REACH: [usize; 2] = [10, 24];
 
 /// What came of a seed.
 #[derive(Debug, Default)]
@@ -100,11 +100,11 @@ impl World {
             return self.assign(worker, partition).await;
         }
         match self.dice.below(100) {
-            0..12 => self.broker.produce(partition, 1 + self.dice.below(15)),
-            12..44 => self.deliver(worker)?,
-            44..66 => self.seal_and_commit(worker).await?,
-            66..74 => self.go_on(worker).await?,
-            74..79 if workers.len() < WORKERS => self.start_worker().await?,
+            0..10 => self.broker.produce(partition, 1 + self.dice.below(15)),
+            10..34 => self.deliver(worker)?,
+            34..70 => self.seal_and_commit(worker).await?,
+            70..75 => self.go_on(worker).await?,
+            75..79 if workers.len() < WORKERS => self.start_worker().await?,
             79..82 => self.kill(worker, "killed"),
             82..87 => self.move_cleanly(partition).await?,
             87..92 => self.move_unnoticed(worker, partition).await?,
@@ -116,15 +116,15 @@ impl World {
         Ok(())
     }
 
-    /// Sometimes something is going to happen to the requests that follow.
-    fn tempt(&mut self, worker: u32) {
-        let (roll, after, fault) = (self.dice.below(100), self.dice.below(REACH), self.dice.pick(&FAULTS));
+    /// Sometimes something is going to happen to the request that follows.
+    fn tempt(&mut self, worker: u32, reach: usize) {
+        let (roll, after, fault) = (self.dice.below(100), self.dice.below(reach), self.dice.pick(&FAULTS));
         let by = self.dice.below(1 << 30) as u64;
         let Some(worker) = self.workers.get(&worker) else { return };
         match (roll, fault) {
-            (0..45, Some(fault)) => worker.fate.plan(after, fault),
-            (45..48, _) => worker.fate.unreadable(mix(by)),
-            (48..60, _) => worker.fate.unreadable(0),
+            (0..55, Some(fault)) => worker.fate.plan(after, fault),
+            (55..58, _) => worker.fate.unreadable(mix(by)),
+            (58..70, _) => worker.fate.unreadable(0),
             _ => {}
         }
     }
@@ -135,7 +135,7 @@ impl World {
         self.trace.note(format!("worker {id} starts"));
         let worker = Worker::new(id, self.setup, &self.objects, &self.trace);
         self.workers.insert(id, worker);
-        self.tempt(id);
+        self.tempt(id, REACH[0]);
         self.work_on(id).await
     }
 
@@ -145,7 +145,7 @@ impl World {
         self.trace.note(format!("partition {partition} is given to worker {id}"));
         worker.find(partition);
         self.owners[partition] = Some(id);
-        self.tempt(id);
+        self.tempt(id, REACH[0]);
         self.work_on(id).await
     }
 
@@ -223,7 +223,7 @@ impl World {
     /// A worker reads on in one of its partitions.
     fn deliver(&mut self, id: u32) -> Result<(), String> {
         let now = self.tick();
-        let most = 1 + self.dice.below(12);
+        let most = 1 + self.dice.below(8);
         let Some(worker) = self.workers.get_mut(&id) else { return Ok(()) };
         let parts: Vec<usize> = worker.parts.keys().copied().collect();
         let Some(partition) = self.dice.pick(&parts) else { return Ok(()) };
@@ -245,7 +245,7 @@ impl World {
         }
         let worker = self.workers.get_mut(&id).unwrap();
         if worker.is_free() && worker.commit() {
-            self.tempt(id);
+            self.tempt(id, REACH[1]);
         }
         self.work_on(id).await
     }
@@ -268,7 +268,7 @@ impl World {
         if worker.fate.is_stalled() {
             self.trace.note(format!("worker {id} goes on"));
             worker.fate.go_on();
-            self.tempt(id);
+            self.tempt(id, REACH[1]);
         }
         self.work_on(id).await
     }
@@ -284,7 +284,7 @@ impl World {
                 return Ok(());
             }
             if worker.is_free() && worker.commit() {
-                self.tempt(id);
+                self.tempt(id, REACH[1]);
             }
             self.work_on(id).await?;
         }
@@ -358,14 +358,18 @@ impl World {
         }
         self.drain().await?;
         // Whoever hung all the time goes on now, and finds that it has lost everything.
+        let mut hung = false;
         for id in old {
             while self.workers.get(&id).is_some_and(|worker| worker.fate.is_stalled()) {
                 self.trace.note(format!("worker {id} goes on"));
                 self.workers[&id].fate.go_on();
                 self.work_on(id).await?;
+                hung = true;
             }
         }
-        self.drain().await?;
+        if hung {
+            self.drain().await?;
+        }
         self.compare()
     }
 
