@@ -100,6 +100,34 @@ pub(super) const FAULTS: [Fault; 7] = [
     Fault::StallAfter,
 ];
 
+/// Where a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    /// At the operation after so many others.
+    After(usize),
+    /// Where the next epoch comes to exist.
+    Manifest,
+    /// Where a table gets its rows, after so many other tables.
+    Table(usize),
+}
+
+impl At {
+    /// Whether this operation is it; what is left before it counts down.
+    fn is_reached(&mut self, operation: &str, path: &Path) -> bool {
+        let left = match self {
+            Self::After(left) => left,
+            Self::Manifest => return operation == "create" && !is_log(path),
+            Self::Table(_) if operation != "create" || !is_log(path) => return false,
+            Self::Table(left) => left,
+        };
+        match left.checked_sub(1) {
+            Some(less) => *left = less,
+            None => return true,
+        }
+        false
+    }
+}
+
 /// What one worker's requests have to expect.
 #[derive(Debug)]
 pub(super) struct Fate {
@@ -111,8 +139,7 @@ pub(super) struct Fate {
 #[derive(Debug, Default)]
 struct State {
     dead: bool,
-    /// Operations until the fault, and the fault.
-    planned: Option<(usize, Fault)>,
+    planned: Option<(At, Fault)>,
     /// Ends the stall that is under way.
     stalled: Option<oneshot::Sender<()>>,
     /// Decides which objects of a transaction log cannot be read at present; none where it is 0.
@@ -130,8 +157,8 @@ impl Fate {
         self.state.lock().unwrap()
     }
 
-    pub(super) fn plan(&self, after: usize, fault: Fault) {
-        self.state().planned = Some((after, fault));
+    pub(super) fn plan(&self, at: At, fault: Fault) {
+        self.state().planned = Some((at, fault));
     }
 
     pub(super) fn unreadable(&self, by: u64) {
@@ -179,16 +206,14 @@ impl Fate {
         }
         let short = short(path);
         let fault = match &mut state.planned {
-            // The Delta library writes its checkpoints on the thread that asks for them: that would hang as well.
-            Some((0, Fault::StallBefore | Fault::StallAfter)) if operation == "put" && is_log(path) => {
-                Some(Fault::Refuse)
-            }
-            Some((0, fault)) => Some(*fault),
-            Some((left, _)) => {
-                *left -= 1;
-                None
-            }
-            None => None,
+            Some((at, fault)) if at.is_reached(operation, path) => match fault {
+                // The Delta library writes its checkpoints on the thread that asks for them: that would hang as well.
+                Fault::StallBefore | Fault::StallAfter if operation == "put" && is_log(path) => {
+                    Some(Fault::Refuse)
+                }
+                fault => Some(*fault),
+            },
+            _ => None,
         };
         let suffix = fault.map_or(String::new(), |fault| format!(": {fault:?}"));
         self.trace.note(format!("    worker {}: {operation} {short}{suffix}", self.worker));
