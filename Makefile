@@ -3,7 +3,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help need parts dashboard demo test chaos lint doc bench bench-e2e model clean-data
+.PHONY: help need parts dashboard demo test chaos simulate lint doc bench bench-e2e model clean-data
 
 help: ## list these tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -40,6 +40,11 @@ test: need parts dashboard ## every test, against real parts
 chaos: need parts ## three processes killed, ended, frozen and started at random under load for five minutes, and the broker
 	COLDSTREAM_CHAOS_SECONDS=$(or $(SECONDS),300) COLDSTREAM_CHAOS_SEED=$(SEED) \
 		cargo test --test it -- --nocapture chaos_leaves_every_table
+
+SEEDS ?= 10000
+
+simulate: need ## the worker in a world that fails and kills, for SEEDS=10000 seeds
+	COLDSTREAM_SEEDS=$(SEEDS) cargo test --lib simulation::tests::every -- --nocapture
 
 lint: need ## formatting and lints, warnings are errors
 	cargo fmt --check

@@ -148,6 +148,12 @@ impl ReadingSchema {
         Ok(schema)
     }
 
+    /// These sensors and no others: a small schema for tests.
+    #[cfg(test)]
+    pub(crate) fn only(columns: Vec<Column>) -> Self {
+        Self { columns }
+    }
+
     /// The sensor columns: all but `timestamp`, `machine_id` and the two of Kafka.
     pub fn sensors(&self) -> &[Column] {
         &self.columns

@@ -190,13 +190,14 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
-    /// Whether it is about what the store was seen to hold. Another worker on the same partition may have changed that
-    /// while it was looked at, object by object: only what is seen again and again is so.
-    pub fn may_be_torn(&self) -> bool {
-        matches!(
-            self,
-            Self::LostChain { .. } | Self::TableAhead { .. } | Self::LostState { .. } | Self::LostFile { .. }
-        )
+    /// Whether what is missing may only seem to be, because another owner went on with the partition meanwhile.
+    pub(super) fn may_be_another_owner(&self) -> bool {
+        match self {
+            Self::LostChain { .. } | Self::TableAhead { .. } => true,
+            Self::LostState { .. } | Self::LostFile { .. } => true,
+            Self::Store { source, .. } => matches!(source, object_store::Error::NotFound { .. }),
+            _ => false,
+        }
     }
 
     /// Whether it lies with the store or with other writers, and may be over when it is tried again.

@@ -47,7 +47,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, WriteMultipart, path::Path};
 
 use self::{
-    chain::{Chain, Found, PARALLEL},
+    chain::{Chain, Found, Listing, PARALLEL},
     encode::{Encoded, Layout, file_schema},
     evolve::{arrow_schema, check_name, delta_schema},
     store::Location,
@@ -69,6 +69,9 @@ use crate::dataflow::checkpoint::StatePart;
 const MULTIPART: usize = 32 * 1024 * 1024;
 /// Length of such a part.
 const PART: usize = 8 * 1024 * 1024;
+
+/// How often a recovery looks again that another owner's progress has disturbed.
+const LOOKS: usize = 5;
 
 /// An archive. Clones share the tables they have opened.
 #[derive(Clone)]
@@ -280,7 +283,32 @@ impl Archive {
     /// [`ArchiveError::LostFile`] when what they refer to is, [`ArchiveError::Corrupt`] for an unknown format.
     pub async fn recover(&self, topic: &str, partition: i32) -> Result<Option<Recovered>, ArchiveError> {
         let chain = self.chain(topic, partition);
-        let (held, mut manifests) = self.look(&chain, topic, partition).await?;
+        let mut listing = chain.list().await?;
+        for _ in 1..LOOKS {
+            match self.recover_from(&chain, &listing, topic, partition).await {
+                // The owner before may have gone on between our looks at the chain and at the tables. Then the chain
+                // has changed, and what seemed to be missing was not.
+                Err(error) if error.may_be_another_owner() => {
+                    let now = chain.list().await?;
+                    if now.manifests == listing.manifests {
+                        return Err(error);
+                    }
+                    listing = now;
+                }
+                recovered => return recovered,
+            }
+        }
+        self.recover_from(&chain, &listing, topic, partition).await
+    }
+
+    async fn recover_from(
+        &self,
+        chain: &Chain<'_>,
+        listing: &Listing,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<Recovered>, ArchiveError> {
+        let (held, mut manifests) = self.look(chain, listing, topic, partition).await?;
         let strays = held.strays();
         if !strays.is_empty() {
             tracing::warn!(topic, partition, ?strays, "epochs that a fenced worker left are left out");
@@ -322,13 +350,13 @@ impl Archive {
     async fn look(
         &self,
         chain: &Chain<'_>,
+        listing: &Listing,
         topic: &str,
         partition: i32,
     ) -> Result<(Held, BTreeMap<Epoch, EpochManifest>), ArchiveError> {
-        let listing = chain.list().await?;
         let mut held = Held::default();
         let mut manifests = BTreeMap::new();
-        for found in chain.read(&listing).await? {
+        for found in chain.read(listing).await? {
             match found {
                 Found::Known { stored, manifest } => {
                     manifests.insert(stored.epoch, *manifest);

@@ -80,12 +80,6 @@ impl Owner {
                     tracing::warn!(partition, "the partition cannot be taken up yet: {error}");
                     thread::sleep(AGAIN);
                 }
-                // Whoever had the partition before may still be committing.
-                Err(WorkerError::Archive(error)) if error.may_be_torn() && looks > 0 => {
-                    looks -= 1;
-                    tracing::info!(partition, "looking again at what the archive holds: {error}");
-                    thread::sleep(AGAIN);
-                }
                 Err(error) => {
                     self.shared.fail(error);
                     return None;

@@ -159,6 +159,12 @@ impl PartitionWork {
         self.next_offset
     }
 
+    /// The epoch being filled.
+    #[cfg(test)]
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// Event time of the newest reading, microseconds.
     pub(super) fn newest(&self) -> Option<i64> {
         self.core.streams().newest()
