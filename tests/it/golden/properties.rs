@@ -25,8 +25,8 @@ fn messages() -> impl Strategy<Value = Vec<Message>> {
         2 => 8i64..200,
         1 => Just(0i64),
         // Around what is still believed, and far beyond.
-        1 => (-603i64..-597),
-        1 => (-400_000_000i64..-10_000),
+        1 => -603i64..-597,
+        1 => -400_000_000i64..-10_000,
         1 => 10_000i64..3_000_000_000,
     ];
     let step = (0i64..7, age, 0u8..3, 0u8..10);
