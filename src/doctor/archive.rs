@@ -97,7 +97,8 @@ async fn missed(archive: &Archive, tables: &[TableInfo]) -> Result<Option<String
         return Ok(None);
     }
     let gaps = archive.table_provider(GAPS).await?;
-    let failed = |error: DataFusionError| ArchiveError::BadRows { table: GAPS.into(), reason: error.to_string() };
+    let failed =
+        |error: DataFusionError| ArchiveError::BadRows { table: GAPS.into(), reason: error.to_string() };
     let gaps = SessionContext::new().read_table(gaps).map_err(failed)?;
     let total = gaps.aggregate(Vec::new(), vec![sum(col("missing"))]).map_err(failed)?;
     let total = total.collect().await.map_err(failed)?;

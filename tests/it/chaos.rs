@@ -168,7 +168,9 @@ impl Chaos<'_> {
 
     fn tails(&self) -> String {
         let processes = self.members.iter().filter_map(|member| match member {
-            Member::On(process) | Member::Ending(process) | Member::Frozen(process, _) => Some(process.tail()),
+            Member::On(process) | Member::Ending(process) | Member::Frozen(process, _) => {
+                Some(process.tail())
+            }
             Member::Off => None,
         });
         processes.collect()

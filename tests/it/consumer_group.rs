@@ -159,7 +159,9 @@ fn assigned(process: &Process) -> Vec<(i32, i64)> {
         rest.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty())?.parse().ok()
     };
     let mut found: Vec<(i32, i64)> = assigned
-        .map(|line| (value(line, "partition").expect("its number") as i32, value(line, "offset").unwrap_or(0)))
+        .map(|line| {
+            (value(line, "partition").expect("its number") as i32, value(line, "offset").unwrap_or(0))
+        })
         .collect();
     found.sort_unstable();
     found
@@ -219,12 +221,12 @@ fn two_owners_of_the_same_partitions_fence_each_other_and_lose_nothing() {
     let other_config = worker.dir.path().join("other.toml");
     let config = std::fs::read_to_string(worker.config()).unwrap();
     let group = format!("group = \"{}\"", worker.topic);
-    let config = config.replace(&group, "group = \"another\"").replace(
-        &format!("127.0.0.1:{}", worker.port),
-        &format!("127.0.0.1:{}", port::free()),
-    );
+    let config = config
+        .replace(&group, "group = \"another\"")
+        .replace(&format!("127.0.0.1:{}", worker.port), &format!("127.0.0.1:{}", port::free()));
     std::fs::write(&other_config, config).unwrap();
-    let mut other = Process::spawn(&worker.command(&["run", "--config", &other_config.display().to_string()]));
+    let mut other =
+        Process::spawn(&worker.command(&["run", "--config", &other_config.display().to_string()]));
     let mut sent = 0;
     wait::until("a partition given up by each", LONG, || {
         let seconds = sent..sent + 20;
@@ -236,7 +238,11 @@ fn two_owners_of_the_same_partitions_fence_each_other_and_lose_nothing() {
             }
         }
         let given_up = |process: &Process| process.stderr().contains("given up; it is still ours");
-        if given_up(&one) && given_up(&other) { Ok(()) } else { Err(format!("{}{}", one.tail(), other.tail())) }
+        if given_up(&one) && given_up(&other) {
+            Ok(())
+        } else {
+            Err(format!("{}{}", one.tail(), other.tail()))
+        }
     });
     assert!(other.terminate().success(), "{}", other.tail());
     worker.wait_for_rows(&mut one, "readings", u64::from(2 * sent), LONG);
@@ -265,7 +271,17 @@ fn a_store_that_hangs_costs_neither_memory_nor_readings() {
     let url = worker.kafka_url();
     let simulate = |start: &str, duration: &str| {
         worker.output(&[
-            "simulate", "--machines", "80", "--start", start, "--duration", duration, "--period", "1s", "--out", &url,
+            "simulate",
+            "--machines",
+            "80",
+            "--start",
+            start,
+            "--duration",
+            duration,
+            "--period",
+            "1s",
+            "--out",
+            &url,
         ]);
     };
     simulate("2024-01-01T00:00:00Z", "100s");

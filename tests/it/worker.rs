@@ -121,8 +121,7 @@ impl Worker {
 
     /// Sum of the offsets that the consumer group has told Kafka.
     pub fn group_offsets(&self, partitions: i32) -> i64 {
-        let consumer: BaseConsumer =
-            self.client().set("group.id", &self.topic).create().expect("a consumer");
+        let consumer: BaseConsumer = self.client().set("group.id", &self.topic).create().expect("a consumer");
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&self.topic, 0, partitions - 1);
         let committed =
