@@ -190,6 +190,15 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
+    /// Whether it is about what the store was seen to hold. Another worker on the same partition may have changed that
+    /// while it was looked at, object by object: only what is seen again and again is so.
+    pub fn may_be_torn(&self) -> bool {
+        matches!(
+            self,
+            Self::LostChain { .. } | Self::TableAhead { .. } | Self::LostState { .. } | Self::LostFile { .. }
+        )
+    }
+
     /// Whether it lies with the store or with other writers, and may be over when it is tried again.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Store { .. } | Self::Delta { .. } | Self::Contended { .. })

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
-use datafusion::common::Result;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::LoweredAggregate;
@@ -36,6 +36,11 @@ impl Aggregate {
         input: &Schema,
         mut position: impl FnMut(Arc<dyn PhysicalExpr>) -> usize,
     ) -> Result<Self> {
+        if let Some(filter) = &call.filter
+            && filter.data_type(input)? != DataType::Boolean
+        {
+            return plan_err!("the FILTER of {} is no condition: {filter}", call.aggregate.name());
+        }
         let (recipe, columns) = Recipe::new(&call, input)?;
         let recipe = Arc::new(recipe);
         // What it cannot do is to be known now, and not when rows come.

@@ -91,8 +91,8 @@ pub(super) fn look(settings: &KafkaSettings, expected: &Expected, runtime: &Hand
             let newest = Newest::read(&consumer, &settings.topic, &offsets, ANSWER);
             seen.ahead = newest.sent().map(|sent| sent - chrono::Utc::now().timestamp_micros());
             match newest.learn(expected, runtime) {
-                Ok(()) => seen.findings.extend(messages(&newest, settings, expected, &offsets)),
-                Err(_) => seen.unchecked(&["messages"], "the schema registry does not answer"),
+                Some(input) => seen.findings.extend(messages(&newest, settings, expected, input, &offsets)),
+                None => seen.unchecked(&["messages"], "the schema registry does not answer"),
             }
             seen.findings.push(group(&consumer, &settings.group, &settings.topic, &offsets));
             seen.offsets = Some(offsets);

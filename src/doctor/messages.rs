@@ -19,7 +19,6 @@ use crate::source::decode::schema_ids;
 use crate::source::input::Input;
 use crate::source::kafka::KafkaSettings;
 use crate::source::raw::RawBatch;
-use crate::source::registry::RegistryError;
 
 const CHECK: &str = "messages";
 /// A live plant's newest message is not older, microseconds.
@@ -31,8 +30,8 @@ const SEND_A_TIME: &str = "send `timestamp` as RFC 3339 (2024-01-15T10:30:00Z) o
 #[derive(Debug)]
 pub(super) struct Expected {
     pub(super) schema: ReadingSchema,
-    /// How they are written.
-    pub(super) input: Input,
+    /// How they are written, where that could be found out.
+    pub(super) input: Option<Input>,
     /// How far they may be ahead of their own time, microseconds.
     pub(super) max_skew: i64,
 }
@@ -91,12 +90,14 @@ impl Newest {
         newest
     }
 
-    /// Asks the schema registry, where there is one, for the schemas of the messages.
-    pub(super) fn learn(&self, expected: &Expected, runtime: &Handle) -> Result<(), RegistryError> {
-        let Some(registry) = expected.input.registry() else { return Ok(()) };
+    /// Asks the schema registry, where there is one, for the schemas of the messages; gives how they are to be read, or
+    /// nothing if it does not answer.
+    pub(super) fn learn<'e>(&self, expected: &'e Expected, runtime: &Handle) -> Option<&'e Input> {
+        let input = expected.input.as_ref()?;
+        let Some(registry) = input.registry() else { return Some(input) };
         let mut batch = RawBatch::default();
         self.messages.values().for_each(|raw| batch.push(&raw.payload, raw.offset, raw.sent));
-        runtime.block_on(registry.learn(&schema_ids(&batch)))
+        runtime.block_on(registry.learn(&schema_ids(&batch))).ok().map(|()| input)
     }
 
     /// Adds the message at the beginning of a partition.
@@ -131,6 +132,7 @@ pub(super) fn messages(
     newest: &Newest,
     settings: &KafkaSettings,
     expected: &Expected,
+    input: &Input,
     offsets: &BTreeMap<i32, Offsets>,
 ) -> Vec<Finding> {
     if let Some(error) = &newest.error {
@@ -147,7 +149,7 @@ pub(super) fn messages(
             format!("start what sends the readings, or try `coldstream simulate --realtime --out {url}`");
         return vec![Finding::warning(CHECK, format!("there is none in `{}`", settings.topic), Some(cure))];
     };
-    let judge = |partition: i32, raw: &Raw| verdict(&settings.topic, expected, partition, raw);
+    let judge = |partition: i32, raw: &Raw| verdict(&settings.topic, expected, input, partition, raw);
     let age = chrono::Utc::now().timestamp_micros() - raw.sent;
     let old = span(age.max(0));
     let place = format!("the newest of {stored} (partition {partition}, offset {}, {old} old)", raw.offset);
@@ -176,13 +178,13 @@ pub(super) fn messages(
 fn verdict(
     topic: &str,
     expected: &Expected,
+    input: &Input,
     partition: i32,
     raw: &Raw,
 ) -> Result<String, (Option<Reason>, String)> {
     let mut batch = RawBatch::default();
     batch.push(&raw.payload, raw.offset, raw.sent);
-    let Expected { schema, input, max_skew } = expected;
-    let decoded = input.decoder(topic, schema, *max_skew).decode(partition, &batch);
+    let decoded = input.decoder(topic, &expected.schema, expected.max_skew).decode(partition, &batch);
     let decoded = decoded.map_err(|error| (None, error.to_string()))?;
     match decoded.dead {
         Some(dead) => {

@@ -28,7 +28,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::source::input::Input;
 
 use messages::Expected;
 pub use report::{Finding, Level, Report};
@@ -74,14 +73,13 @@ pub async fn examine(path: &Path, progress: impl Fn(&[&str]) + Sync) -> Report {
     let max_skew = config.dataflow.max_skew.micros();
 
     let (settings, columns) = (config.kafka.settings(), schema.clone());
-    let (input, finding) = match running.part("registry", async { Ok(registry::look(&config).await) }).await {
-        Ok(looked) => looked,
-        Err(finding) => (Input::default(), Some(finding)),
+    let kafka = async {
+        let looked = running.part("registry", async { Ok(registry::look(&config).await) }).await;
+        let (input, finding) = looked.unwrap_or_else(|finding| (None, Some(finding)));
+        let (runtime, expected) = (Handle::current(), Expected { schema: columns, input, max_skew });
+        let look = in_thread(move || kafka::look(&settings, &expected, &runtime));
+        (running.part("broker", look).await, finding)
     };
-    findings.extend(finding);
-    let runtime = Handle::current();
-    let expected = Expected { schema: columns, input, max_skew };
-    let kafka = running.part("broker", in_thread(move || kafka::look(&settings, &expected, &runtime)));
     let archive = archive::look(&config.archive.url, &config.archive.s3, &config.kafka.topic);
     let archive = running.part("archive", async { Ok(archive.await) });
     let own = config.clone();
@@ -89,7 +87,9 @@ pub async fn examine(path: &Path, progress: impl Fn(&[&str]) + Sync) -> Report {
     let port = running.part("port", async { Ok(vec![place::port(&config.serve).await]) });
     let url = config.archive.url.clone();
     let machine = running.part("machine", in_thread(move || place::machine(&url)));
-    let (kafka, archive, programs, port, machine) = tokio::join!(kafka, archive, programs, port, machine);
+    let ((kafka, registry), archive, programs, port, machine) =
+        tokio::join!(kafka, archive, programs, port, machine);
+    findings.extend(registry);
 
     let (kafka, unseen) = or_unseen(kafka);
     findings.extend(unseen);

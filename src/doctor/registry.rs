@@ -8,8 +8,9 @@ use crate::source::input::Input;
 
 const CHECK: &str = "registry";
 
-/// How the messages are to be read, and what is to be said of the registry; nothing where none is needed.
-pub(super) async fn look(config: &Config) -> (Input, Option<Finding>) {
+/// How the messages are to be read, where that can be known, and what is to be said of the registry; nothing where none is
+/// needed.
+pub(super) async fn look(config: &Config) -> (Option<Input>, Option<Finding>) {
     let input = config.format().map_err(|error| Finding::failure(CHECK, &error, error.hint())).and_then(
         |(format, absent, registry)| {
             Input::new(format, absent, registry)
@@ -18,9 +19,9 @@ pub(super) async fn look(config: &Config) -> (Input, Option<Finding>) {
     );
     let input = match input {
         Ok(input) => input,
-        Err(finding) => return (Input::default(), Some(finding)),
+        Err(finding) => return (None, Some(finding)),
     };
-    let Some(registry) = input.registry() else { return (input, None) };
+    let Some(registry) = input.registry() else { return (Some(input), None) };
     let asked = Instant::now();
     let finding = match registry.subjects().await {
         Ok(subjects) => {
@@ -30,5 +31,5 @@ pub(super) async fn look(config: &Config) -> (Input, Option<Finding>) {
         }
         Err(error) => Finding::failure(CHECK, &error, error.hint()),
     };
-    (input, Some(finding))
+    (Some(input), Some(finding))
 }

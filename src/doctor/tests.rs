@@ -8,6 +8,7 @@ use super::*;
 use crate::archive::{Epoch, EpochManifest, MANIFEST_FORMAT};
 use crate::config::OnQueryChange;
 use crate::schema::ReadingSchema;
+use crate::source::input::Input;
 use crate::source::kafka::KafkaSettings;
 
 const SKEW: i64 = 600_000_000;
@@ -83,8 +84,8 @@ fn judged(first: &str, second: Option<&str>) -> Vec<Finding> {
         group: "g".into(),
         options: BTreeMap::new(),
     };
-    let expected = Expected { schema: ReadingSchema::default(), input: Input::default(), max_skew: SKEW };
-    messages(&newest, &settings, &expected, &offsets)
+    let expected = Expected { schema: ReadingSchema::default(), input: None, max_skew: SKEW };
+    messages(&newest, &settings, &expected, &Input::default(), &offsets)
 }
 
 #[test]

@@ -164,10 +164,16 @@ impl Registry {
         let due = self.due(ids);
         let asked = stream::iter(due).map(|id| async move {
             let found = self.ask(id).await?;
-            self.keep(id, found);
-            Ok(())
+            Ok::<_, RegistryError>(self.keep(id, found))
         });
-        asked.buffer_unordered(AT_ONCE).try_collect().await
+        let unknown: Vec<Option<String>> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut unknown = unknown.into_iter().flatten();
+        // One line, also where bytes that are no messages at all name thousands of ids.
+        if let Some(first) = unknown.next() {
+            let more = unknown.count();
+            tracing::warn!(more, "{first}: its messages become dead letters");
+        }
+        Ok(())
     }
 
     /// How many subjects the registry has.
@@ -193,17 +199,21 @@ impl Registry {
         ids.iter().copied().filter(due).collect()
     }
 
-    fn keep(&self, id: u32, found: Known) {
+    /// Keeps an answer; gives the reason if there is no such schema.
+    fn keep(&self, id: u32, found: Known) -> Option<String> {
         let mut known = self.known();
-        if let Known::Unknown(_, why) = &found {
-            tracing::warn!("{why}: its messages become dead letters");
-            if known.len() >= MOST_UNKNOWN {
-                known.retain(|_, known| matches!(known, Known::Schema(_)));
+        let why = match &found {
+            Known::Schema(_) => {
+                tracing::info!("schema {id} is known");
+                None
             }
-        } else {
-            tracing::info!("schema {id} is known");
+            Known::Unknown(_, why) => Some(why.clone()),
+        };
+        if why.is_some() && known.len() >= MOST_UNKNOWN {
+            known.retain(|_, known| matches!(known, Known::Schema(_)));
         }
         known.insert(id, found);
+        why
     }
 
     async fn ask(&self, id: u32) -> Result<Known, RegistryError> {

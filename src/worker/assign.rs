@@ -14,6 +14,8 @@ use crate::source::raw::RawBatch;
 
 /// How long to wait before the archive is asked again for a partition.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How often a partition that cannot be recovered is looked at again before that is believed.
+const LOOKS: u32 = 3;
 
 /// Takes the partitions of this process.
 pub(super) struct Partitions(pub(super) Arc<Shared>);
@@ -59,6 +61,7 @@ impl Owner {
     /// Recovers the partition, as often as it takes while the archive does not answer.
     fn recover(&self) -> Option<(Task, Option<i64>)> {
         let partition = self.lease.partition();
+        let mut looks = LOOKS;
         while self.lease.tenure().is_held() {
             let high_watermark = Arc::new(AtomicI64::new(-1));
             let (orders, taken) = std::sync::mpsc::channel();
@@ -75,6 +78,12 @@ impl Owner {
                 }
                 Err(error) if error.may_pass() => {
                     tracing::warn!(partition, "the partition cannot be taken up yet: {error}");
+                    thread::sleep(AGAIN);
+                }
+                // Whoever had the partition before may still be committing.
+                Err(WorkerError::Archive(error)) if error.may_be_torn() && looks > 0 => {
+                    looks -= 1;
+                    tracing::info!(partition, "looking again at what the archive holds: {error}");
                     thread::sleep(AGAIN);
                 }
                 Err(error) => {

@@ -101,11 +101,13 @@ impl Walk {
         if let Some(second) = from.get(1) {
             return refuse_join(line_of(&second.relation), &second.relation);
         }
-        for join in from.iter().flat_map(|from| &from.joins) {
-            let line = self.words.before(&["JOIN", "APPLY"], join.relation.span().start);
-            return refuse_join(line, &join.relation);
+        match from.iter().flat_map(|from| &from.joins).next() {
+            Some(join) => {
+                let line = self.words.before(&["JOIN", "APPLY"], join.relation.span().start);
+                refuse_join(line, &join.relation)
+            }
+            None => Flow::Continue(()),
         }
-        Flow::Continue(())
     }
 
     fn grouping(&self, exprs: &[Expr]) -> Flow {

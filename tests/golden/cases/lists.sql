@@ -2,6 +2,6 @@
 SELECT machine_id, window_start, window_time,
        array_agg(door_openings ORDER BY timestamp, kafka_offset) AS openings,
        string_agg(operating_mode, ', ' ORDER BY timestamp DESC, kafka_offset DESC) AS modes,
-       array_agg(kafka_offset) AS offsets
+       array_agg(power) AS powers
 FROM readings
 GROUP BY machine_id, tumble(timestamp, INTERVAL '30 seconds')

@@ -46,6 +46,12 @@ impl Case {
         Self { name, timing, folder: is_folder, queries }
     }
 
+    /// A case of one query, which has no files.
+    pub fn of(name: &str, sql: &str) -> Self {
+        let timing = Timing::new(5_000_000);
+        Self { name: name.into(), queries: vec![query(name, sql)], timing, folder: false }
+    }
+
     /// The queries, planned afresh.
     pub fn plan(&self) -> Arc<Graph> {
         let planned = Graph::plan(self.queries.clone(), &schema().arrow(), &Extensions::default(), "");

@@ -11,7 +11,8 @@ use super::case::{folder, read, schema};
 pub const PARTITIONS: i32 = 6;
 /// 2024-03-03, when every message was sent: what is ten minutes later is in the future.
 const SENT: i64 = 1_709_424_000_000_000;
-const MAX_SKEW: i64 = 600_000_000;
+/// How much later than its message a reading may be, microseconds.
+pub const MAX_SKEW: i64 = 600_000_000;
 
 /// Consecutive messages of one partition.
 #[derive(Debug)]

@@ -97,10 +97,15 @@ pub fn straight(case: &Case) -> BTreeMap<String, RecordBatch> {
 
 /// Batches of these lengths in turn.
 pub fn cut(case: &Case, lengths: &[usize], timing: Timing) -> BTreeMap<String, RecordBatch> {
+    run(case, &pieces(lengths), timing)
+}
+
+/// These messages on one worker.
+pub fn run(case: &Case, pieces: &[Piece], timing: Timing) -> BTreeMap<String, RecordBatch> {
     let mut tables = Tables::default();
     let mut worker = Worker::new(case, timing);
-    for piece in pieces(lengths) {
-        worker.process(&piece, &mut tables);
+    for piece in pieces {
+        worker.process(piece, &mut tables);
     }
     worker.finish(&mut tables);
     tables.whole()

@@ -18,6 +18,7 @@
 mod case;
 mod input;
 mod lives;
+mod properties;
 mod tables;
 
 use std::collections::BTreeMap;

@@ -152,6 +152,8 @@ fn grouping_is_zero() {
 fn a_refusal_comes_with_the_plan() {
     let refused = |call: &str| compile(call, &[]).map(|_| ()).unwrap_err().to_string();
     assert!(refused("approx_distinct(f)").contains("approx_distinct"));
+    // Not refused: it lets nothing pass.
+    assert!(result("sum(f) FILTER (WHERE NULL)", &rows(11, 20, false)).is_null(0));
     assert!(refused("nth_value(f, i)").contains("nth_value"));
     assert!(refused("approx_percentile_cont(g) WITHIN GROUP (ORDER BY f)").contains("literal"));
 }

@@ -314,4 +314,49 @@ proptest! {
         prop_assert!(kept.contains(&0) && kept.contains(&2), "{kept:?}");
         prop_assert_eq!(*floats(&decoded, "superheat").last().unwrap(), Some(8.25));
     }
+
+    /// The same where columns have every type that Avro has, also those that no column can hold.
+    #[test]
+    fn no_type_ends_the_decoder(bodies in prop::collection::vec(bytes(), 1..8)) {
+        let messages: Vec<Vec<u8>> = bodies.iter().map(|body| framed(7, body)).collect();
+        let decoded = decode(source(EVERY_TYPE), &messages);
+        prop_assert_eq!(decoded.readings.num_rows() + decoded.reasons.len(), messages.len());
+        prop_assert!(!decoded.reasons.contains(&Reason::UnusableSchema), "{:?}", decoded.dead);
+    }
+
+    /// A schema that is damaged is a reason, or is used as it now is.
+    #[test]
+    fn no_schema_ends_the_decoder(
+        every in any::<bool>(), at in 0usize..2_000, with in "[\\[\\]{}\",:a-z0-9]{0,3}", body in bytes(),
+    ) {
+        let mut schema = if every { EVERY_TYPE } else { SCHEMA }.to_string();
+        let at = at % schema.len();
+        schema.replace_range(at..at + 1, &with);
+        let decoded = decode(source(&schema), &[framed(7, &body)]);
+        prop_assert_eq!(decoded.readings.num_rows() + decoded.reasons.len(), 1);
+    }
 }
+
+/// Bytes that often are small numbers, so that they get far.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(prop_oneof![4 => 0u8..8, 1 => any::<u8>()], 0..120)
+}
+
+const EVERY_TYPE: &str = r#"{"type":"record","name":"R","fields":[
+    {"name":"timestamp","type":["null","string",{"type":"long","logicalType":"timestamp-nanos"},"double"]},
+    {"name":"machine_id","type":["null","string","int"]},
+    {"name":"operating_mode","type":{"type":"enum","name":"E","symbols":["A","B","C"]}},
+    {"name":"temp_evaporator","type":{"type":"array","items":"double"}},
+    {"name":"temp_condenser","type":{"type":"map","values":["null","int"]}},
+    {"name":"pressure_high","type":{"type":"bytes","logicalType":"decimal","precision":20,"scale":2}},
+    {"name":"pressure_low","type":{"type":"fixed","name":"F","size":2,"logicalType":"decimal","precision":4,"scale":2}},
+    {"name":"superheat","type":["int","null"]},
+    {"name":"subcooling","type":{"type":"record","name":"S","fields":[{"name":"a","type":{"type":"array","items":{"type":"array","items":"E"}}}]}},
+    {"name":"compressor_current","type":["null",{"type":"array","items":"S"}]},
+    {"name":"vibration","type":{"type":"int","logicalType":"time-millis"}},
+    {"name":"efficiency","type":["boolean","float","F"]},
+    {"name":"power","type":{"type":"bytes","logicalType":"decimal","precision":60,"scale":2}},
+    {"name":"fan_speed","type":{"type":"fixed","name":"D","size":12,"logicalType":"duration"}},
+    {"name":"valve_opening","type":"null"},
+    {"name":"other","type":{"type":"map","values":{"type":"map","values":"E"}}},
+    {"name":"another","type":["null",{"type":"array","items":["null","S","string"]}]}]}"#;

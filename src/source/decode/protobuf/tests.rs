@@ -260,4 +260,14 @@ proptest! {
             prop_assert!(!bytes_are_wrong, "{:?}", ours.dead);
         }
     }
+
+    /// A schema that is damaged is a reason, or is used as it now is.
+    #[test]
+    fn no_schema_ends_the_decoder(at in 0usize..2_000, with in "[{};=a-z0-9\"]{0,3}") {
+        let mut schema = SCHEMA.to_string();
+        let at = at % schema.len();
+        schema.replace_range(at..at + 1, &with);
+        let decoded = decode(source_with(&schema, Absent::Zero), &[reading(WHOLE)]);
+        prop_assert_eq!(decoded.readings.num_rows() + decoded.reasons.len(), 1);
+    }
 }
