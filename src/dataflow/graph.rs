@@ -194,7 +194,7 @@ fn plan_stream(
 
 /// Where a plan is cut: what remembers rows.
 enum Remembers {
-    Window(WindowAggregate),
+    Window(Box<WindowAggregate>),
     Rolling(Window),
 }
 
@@ -202,9 +202,11 @@ impl Remembers {
     fn find(node: &LogicalPlan) -> Option<Self> {
         match node {
             LogicalPlan::Window(rolling) => Some(Self::Rolling(rolling.clone())),
-            LogicalPlan::Extension(extension) => {
-                extension.node.as_any().downcast_ref::<WindowAggregate>().cloned().map(Self::Window)
-            }
+            LogicalPlan::Extension(extension) => extension
+                .node
+                .as_any()
+                .downcast_ref::<WindowAggregate>()
+                .map(|window| Self::Window(Box::new(window.clone()))),
             _ => None,
         }
     }
