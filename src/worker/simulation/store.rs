@@ -205,16 +205,14 @@ impl Fate {
             return Err(failed(path));
         }
         let short = short(path);
-        let fault = match &mut state.planned {
-            Some((at, fault)) if at.is_reached(operation, path) => match fault {
-                // The Delta library writes its checkpoints on the thread that asks for them: that would hang as well.
-                Fault::StallBefore | Fault::StallAfter if operation == "put" && is_log(path) => {
-                    Some(Fault::Refuse)
-                }
-                fault => Some(*fault),
-            },
-            _ => None,
-        };
+        let mut fault = None;
+        if let Some((at, planned)) = &mut state.planned
+            && at.is_reached(operation, path)
+        {
+            // The Delta library writes its checkpoints on the thread that asks for them: that would hang as well.
+            let hangs = matches!(planned, Fault::StallBefore | Fault::StallAfter);
+            fault = Some(if hangs && operation == "put" && is_log(path) { Fault::Refuse } else { *planned });
+        }
         let suffix = fault.map_or(String::new(), |fault| format!(": {fault:?}"));
         self.trace.note(format!("    worker {}: {operation} {short}{suffix}", self.worker));
         if let Some(fault) = fault {
