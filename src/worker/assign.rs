@@ -14,8 +14,6 @@ use crate::source::raw::RawBatch;
 
 /// How long to wait before the archive is asked again for a partition.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How often a partition that cannot be recovered is looked at again before that is believed.
-const LOOKS: u32 = 3;
 
 /// Takes the partitions of this process.
 pub(super) struct Partitions(pub(super) Arc<Shared>);
@@ -61,7 +59,6 @@ impl Owner {
     /// Recovers the partition, as often as it takes while the archive does not answer.
     fn recover(&self) -> Option<(Task, Option<i64>)> {
         let partition = self.lease.partition();
-        let mut looks = LOOKS;
         while self.lease.tenure().is_held() {
             let high_watermark = Arc::new(AtomicI64::new(-1));
             let (orders, taken) = std::sync::mpsc::channel();

@@ -205,14 +205,14 @@ impl Fate {
             return Err(failed(path));
         }
         let short = short(path);
-        let fault = match &mut state.planned {
-            Some((at, fault)) => at.is_reached(operation, path).then(|| match fault {
-                // The Delta library writes its checkpoints on the thread that asks for them: that would hang as well.
-                Fault::StallBefore | Fault::StallAfter if operation == "put" && is_log(path) => Fault::Refuse,
-                fault => *fault,
-            }),
-            None => None,
-        };
+        let mut fault = None;
+        if let Some((at, planned)) = &mut state.planned
+            && at.is_reached(operation, path)
+        {
+            // The Delta library writes its checkpoints on the thread that asks for them: that would hang as well.
+            let hangs = matches!(planned, Fault::StallBefore | Fault::StallAfter);
+            fault = Some(if hangs && operation == "put" && is_log(path) { Fault::Refuse } else { *planned });
+        }
         let suffix = fault.map_or(String::new(), |fault| format!(": {fault:?}"));
         self.trace.note(format!("    worker {}: {operation} {short}{suffix}", self.worker));
         if let Some(fault) = fault {
