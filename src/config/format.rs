@@ -81,6 +81,9 @@ impl SchemaRegistryConfig {
                 );
             }
         };
+        if self.timeout.micros() <= 0 {
+            return wrong("schema_registry.timeout: no answer takes no time".into(), "10s is the default");
+        }
         let (timeout, retry_unknown) = (self.timeout.duration(), self.retry_unknown.duration());
         Ok(RegistrySettings { url, login, timeout, retry_unknown })
     }

@@ -84,7 +84,7 @@ fn the_keys_of_the_registry_are_checked() {
         ("url = \"http://anna:geheim@r\"", "schema_registry.url: it has a name or a password in it"),
         ("url = \"http://r\"\nusername = \"anna\"", "schema_registry.password: it is missing"),
         ("url = \"http://r\"\npassword = \"geheim\"", "schema_registry.username: it is missing"),
-        ("url = \"http://r\"\ntimeout = \"0s\"", "`0s` is not a duration"),
+        ("url = \"http://r\"\ntimeout = \"0s\"", "schema_registry.timeout: "),
         ("username = \"anna\"", "missing field `url`"),
         ("url = \"http://r\"\nuser = \"anna\"", "unknown field `user`"),
     ] {
