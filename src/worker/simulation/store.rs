@@ -100,34 +100,6 @@ pub(super) const FAULTS: [Fault; 7] = [
     Fault::StallAfter,
 ];
 
-/// Where a fault strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum At {
-    /// At the operation after so many others.
-    After(usize),
-    /// Where the next epoch comes to exist.
-    Manifest,
-    /// Where a table gets its rows, after so many other tables.
-    Table(usize),
-}
-
-impl At {
-    /// Whether this operation is it; what is left before it counts down.
-    fn is_reached(&mut self, operation: &str, path: &Path) -> bool {
-        let left = match self {
-            Self::After(left) => left,
-            Self::Manifest => return operation == "create" && !is_log(path),
-            Self::Table(_) if operation != "create" || !is_log(path) => return false,
-            Self::Table(left) => left,
-        };
-        match left.checked_sub(1) {
-            Some(less) => *left = less,
-            None => return true,
-        }
-        false
-    }
-}
-
 /// What one worker's requests have to expect.
 #[derive(Debug)]
 pub(super) struct Fate {
@@ -139,7 +111,8 @@ pub(super) struct Fate {
 #[derive(Debug, Default)]
 struct State {
     dead: bool,
-    planned: Option<(At, Fault)>,
+    /// Operations until the fault, and the fault.
+    planned: Option<(usize, Fault)>,
     /// Ends the stall that is under way.
     stalled: Option<oneshot::Sender<()>>,
     /// Decides which objects of a transaction log cannot be read at present; none where it is 0.
@@ -157,8 +130,8 @@ impl Fate {
         self.state.lock().unwrap()
     }
 
-    pub(super) fn plan(&self, at: At, fault: Fault) {
-        self.state().planned = Some((at, fault));
+    pub(super) fn plan(&self, after: usize, fault: Fault) {
+        self.state().planned = Some((after, fault));
     }
 
     pub(super) fn unreadable(&self, by: u64) {
@@ -205,14 +178,18 @@ impl Fate {
             return Err(failed(path));
         }
         let short = short(path);
-        let mut fault = None;
-        if let Some((at, planned)) = &mut state.planned
-            && at.is_reached(operation, path)
-        {
+        let fault = match &mut state.planned {
             // The Delta library writes its checkpoints on the thread that asks for them: that would hang as well.
-            let hangs = matches!(planned, Fault::StallBefore | Fault::StallAfter);
-            fault = Some(if hangs && operation == "put" && is_log(path) { Fault::Refuse } else { *planned });
-        }
+            Some((0, Fault::StallBefore | Fault::StallAfter)) if operation == "put" && is_log(path) => {
+                Some(Fault::Refuse)
+            }
+            Some((0, fault)) => Some(*fault),
+            Some((left, _)) => {
+                *left -= 1;
+                None
+            }
+            None => None,
+        };
         let suffix = fault.map_or(String::new(), |fault| format!(": {fault:?}"));
         self.trace.note(format!("    worker {}: {operation} {short}{suffix}", self.worker));
         if let Some(fault) = fault {

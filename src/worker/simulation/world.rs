@@ -7,7 +7,7 @@ use super::broker::{Broker, SECOND, Truth};
 use super::dice::{Dice, mix};
 use super::oracle::{Event, Rows, expect};
 use super::setup::Setup;
-use super::store::{At, FAULTS, Fault, Objects, Trace};
+use super::store::{FAULTS, Objects, Trace};
 use super::tables::Reader;
 use super::worker::{Done, Part, Worker};
 use crate::worker::committer::Lost;
@@ -41,16 +41,13 @@ pub(super) struct World {
     /// What each epoch that was sealed has gone through, by partition, epoch and time of sealing.
     sealed: HashMap<(usize, u64, i64), Vec<Event>>,
     outcome: Outcome,
-    /// Whether this is a seed of few messages at a time and long stalls: whoever hangs finds the chain far ahead.
-    patient: bool,
 }
 
 impl World {
     pub(super) async fn new(seed: u64, trace: &Trace) -> Self {
         let mut dice = Dice::new(seed);
         let setup = Setup::of(dice.below(3));
-        let patient = dice.chance(40);
-        let partitions = if patient { 1 } else { 1 + dice.below(3) };
+        let partitions = 1 + dice.below(3);
         let broker = Broker::draw(&mut dice, partitions);
         let objects = Arc::new(Objects::default());
         // Now and then the workers make the tables themselves.
@@ -71,7 +68,6 @@ impl World {
             next_worker: 1,
             sealed: HashMap::new(),
             outcome: Outcome::default(),
-            patient,
         }
     }
 
@@ -107,7 +103,7 @@ impl World {
             0..10 => self.broker.produce(partition, 1 + self.dice.below(15)),
             10..34 => self.deliver(worker)?,
             34..70 => self.seal_and_commit(worker).await?,
-            70..75 if !self.patient || self.dice.chance(25) => self.go_on(worker).await?,
+            70..75 => self.go_on(worker).await?,
             75..79 if workers.len() < WORKERS => self.start_worker().await?,
             79..82 => self.kill(worker, "killed"),
             82..87 => self.move_cleanly(partition).await?,
@@ -122,18 +118,11 @@ impl World {
 
     /// Sometimes something is going to happen to the request that follows.
     fn tempt(&mut self, worker: u32, reach: usize) {
-        let (roll, mut fault) = (self.dice.below(100), self.dice.pick(&FAULTS));
-        let mut at = At::After(self.dice.below(reach));
-        if reach == REACH[1] {
-            at = [at, At::Manifest, At::Table(self.dice.below(4))][self.dice.below(3)];
-            if self.patient && self.dice.chance(40) {
-                (at, fault) = (At::Manifest, Some(Fault::StallBefore));
-            }
-        }
+        let (roll, after, fault) = (self.dice.below(100), self.dice.below(reach), self.dice.pick(&FAULTS));
         let by = self.dice.below(1 << 30) as u64;
         let Some(worker) = self.workers.get(&worker) else { return };
         match (roll, fault) {
-            (0..55, Some(fault)) => worker.fate.plan(at, fault),
+            (0..55, Some(fault)) => worker.fate.plan(after, fault),
             (55..58, _) => worker.fate.unreadable(mix(by)),
             (58..70, _) => worker.fate.unreadable(0),
             _ => {}
@@ -234,10 +223,7 @@ impl World {
     /// A worker reads on in one of its partitions.
     fn deliver(&mut self, id: u32) -> Result<(), String> {
         let now = self.tick();
-        let most = match self.patient {
-            true => [1, 2, 40][self.dice.below(3)],
-            false => 1 + self.dice.below(8),
-        };
+        let most = 1 + self.dice.below(8);
         let Some(worker) = self.workers.get_mut(&id) else { return Ok(()) };
         let parts: Vec<usize> = worker.parts.keys().copied().collect();
         let Some(partition) = self.dice.pick(&parts) else { return Ok(()) };
