@@ -2,6 +2,8 @@
 //!
 //! One reading a machine and pane: what a window holds is the states of its panes, however many readings made them.
 
+#![allow(clippy::expect_used)] // a bench may stop at once
+
 use std::sync::Arc;
 
 use arrow::array::{

@@ -2,6 +2,8 @@
 //!
 //! `make bench` runs it. The queries are the shipped ones.
 
+#![allow(clippy::expect_used)] // a bench may stop at once
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -125,7 +125,7 @@ impl Seen {
                 machine.push_back(times.value(row));
             }
         }
-        for (_, times) in &mut seen.machines {
+        for times in seen.machines.values_mut() {
             times.make_contiguous().sort_unstable();
         }
         if marks.get("horizon").and_then(serde_json::Value::as_i64) != Some(horizon) {

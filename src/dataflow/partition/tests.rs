@@ -30,6 +30,9 @@ fn sessions(gap: i64) -> String {
 /// Windows by machine, end and revision: the rows in them, in the order of arrival.
 type Windows = BTreeMap<(String, i64, i32), Vec<(i64, Option<f64>)>>;
 
+/// The rows of a window: time and value.
+type Values = Vec<(i64, Option<f64>)>;
+
 /// What should come out.
 #[derive(Debug, Default)]
 struct Expected {
@@ -46,7 +49,7 @@ fn name(row: &Row) -> String {
 /// after that; windows to be given again are so when the next end of any window is reached.
 fn naive(rows: &[Row], slide: i64, size: i64, delay: i64, lateness: i64) -> Expected {
     let mut expected = Expected::default();
-    let mut held: BTreeMap<(String, i64), Vec<(i64, Option<f64>)>> = BTreeMap::new();
+    let mut held: BTreeMap<(String, i64), Values> = BTreeMap::new();
     let mut revisions: BTreeMap<i64, i32> = BTreeMap::new();
     let mut dirty: BTreeSet<(i64, String)> = BTreeSet::new();
     let mut newest = i64::MIN;
