@@ -30,7 +30,7 @@ fn gaps(worker: &Worker) -> String {
     let rows = worker.sql(
         "SELECT reason, kafka_partition AS p, first_missing_offset AS first, next_offset AS next, missing,
             date_trunc('second', timestamp) AS newest, recorded_at > now() - INTERVAL '1 hour' AS today
-         FROM gaps ORDER BY recorded_at, kafka_partition",
+         FROM gaps ORDER BY reason, first_missing_offset, kafka_partition",
     );
     pretty_format_batches(&[rows]).unwrap().to_string()
 }

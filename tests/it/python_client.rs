@@ -20,10 +20,10 @@ fn the_python_client_lists_machines_and_watches_and_acknowledges_alarms() {
     let mut watch = Process::spawn(&python(&["--language", "fr", "watch-alarms"]));
     watch.wait_for_line("trying again", Duration::from_secs(60));
 
-    // A superheat limit that every reading breaks: an alarm comes with the first of them.
+    // A limit that every reading breaks, also that of a machine at rest: an alarm comes with the first of them.
     let rules = worker.dir.path().join("alarms.toml");
-    let rule = "[[alarm]]\nname = \"every_reading\"\nstream = \"readings\"\nwhen = \"superheat > -100\"\n\
-                severity = \"high\"\nvalue = \"superheat\"\nen = \"Superheat {value} K\"\nfr = \"Surchauffe {value} K\"\n";
+    let rule = "[[alarm]]\nname = \"every_reading\"\nstream = \"readings\"\nwhen = \"temp_evaporator > -100\"\n\
+                severity = \"high\"\nvalue = \"temp_evaporator\"\nen = \"Evaporator {value} °C\"\nfr = \"Évaporateur {value} °C\"\n";
     std::fs::write(&rules, rule).unwrap();
     let (port, data) = (worker.port.to_string(), worker.dir.path().join("demo").display().to_string());
     let rules = rules.display().to_string();
@@ -32,7 +32,7 @@ fn the_python_client_lists_machines_and_watches_and_acknowledges_alarms() {
     demo.wait_for_line("coldstream query", Duration::from_secs(60));
 
     let line = watch.wait_for_line("every_reading", Duration::from_secs(60));
-    assert!(line.contains("  high     machine ") && line.contains(": Surchauffe "), "{line}");
+    assert!(line.contains("  high     machine ") && line.contains(": Évaporateur "), "{line}");
     assert!(line.contains("(every_reading, open)"), "{line}");
     let episode = line.split_whitespace().last().unwrap();
     assert!(episode.contains("/every_reading/"), "{line}");
