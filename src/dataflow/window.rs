@@ -10,14 +10,14 @@
 //! time would cost 360 times as much. So time is cut into blocks as long as a window ([`WindowSpec::block_of`]):
 //! every window is the end of one block and the beginning of the next, and both are at hand, one merge each. This
 //! is the two-stacks queue with its turning points fixed in time, so that a window is merged in one way only, wherever
-//! the stream began. The block's ends are kept in two levels, to hold some `2 √n` tables beside the `n` panes and not
-//! another `n`:
+//! the stream began. The ends of long blocks are kept in two levels, to hold some `2 √n` tables beside the `n` panes and
+//! not another `n`:
 //!
 //! ```text
-//! block before                          |  block of the window's end
-//! … pane pane [pane pane] [group] [group] | [pane pane pane] pane …
-//!             └ in group ┘└─── after ────┘ └── beginning ──┘
-//! window      |------------------------------------------|
+//! block before                           |  block of the window's end
+//! … pane pane [pane pane  group  group ] | [pane pane pane] pane …
+//!             └──── end of the block ───┘   └─ beginning ─┘
+//! window      |--------------------------------------------|
 //! ```
 //!
 //! **Late rows** of a window that is still open, or that may be revised (`allowed_lateness`), stay in tables of their
@@ -188,7 +188,7 @@ impl WindowOperator {
         let start = end - spec.size();
         let shape = Arc::clone(self.shape());
         for (_, pane) in self.panes.range_mut(start..end) {
-            pane.close(&shape)?;
+            pane.close()?;
         }
         let mut table = AggregateTable::new(&shape)?;
         self.blocks.merge(&mut table, &shape, &self.panes, end)?;

@@ -1,10 +1,11 @@
-//! What is merged already, so that a window costs three merges however many panes it holds.
+//! What is merged already, so that a window costs two merges however many panes it holds.
 //!
-//! A window is `in group ⊕ after ⊕ beginning` (see the picture in the module above). Each is merged in one way only,
-//! which depends on where the panes lie and not on which window asked first:
-//! - `in group`: the panes of a group from the window's start on, from the last to the first;
-//! - `after`: the whole groups behind it up to the end of the block, from the last to the first;
-//! - `beginning`: the panes of the next block up to the window's end, from the first to the last.
+//! A window is `end of a block ⊕ beginning of the next` (see the picture in the module above). Each is merged in one way
+//! only, which depends on where the panes lie and not on which window asked first:
+//! - the end of a block, from a pane on: that pane before the end from the next pane on. Long blocks are cut into groups of
+//!   some √n panes; then only the ends from the start of each group on are kept, and those within the group of the
+//!   window's start. A whole group is merged from its first pane to its last;
+//! - the beginning: the panes of the next block up to the window's end, from the first to the last.
 //!
 //! All panes in here are closed, so nothing of it ever changes; it is dropped when the windows have moved on, and made
 //! again from the panes after a restore.
@@ -18,18 +19,21 @@ use super::pane::{Pane, merged};
 use crate::dataflow::accumulate::{AggregateTable, Sealed, TableShape};
 use crate::dataflow::spec::WindowSpec;
 
+/// Panes of a window up to which a block is one group: its ends are then no more than as many tables.
+const ONE_GROUP: i64 = 128;
+
 #[derive(Debug)]
 pub(super) struct Blocks {
     spec: WindowSpec,
-    /// Length of a group: some √n panes.
+    /// Length of a group.
     group: i64,
-    /// `in group`, by the first pane.
-    in_group: BTreeMap<i64, Sealed>,
-    /// `after`, by the start of its first group.
-    after: BTreeMap<i64, Sealed>,
-    /// End of the block for which `after` has been made.
-    after_of: Option<i64>,
-    /// `beginning`: start of its block, end, and what is there.
+    /// Ends of the block from panes of the window's group on, by the first pane.
+    from_pane: BTreeMap<i64, Sealed>,
+    /// Ends of the block from groups on, by the start of the first.
+    from_group: BTreeMap<i64, Sealed>,
+    /// End of the block for which `from_group` has been made.
+    block_end: Option<i64>,
+    /// The beginning of a block: its start, how far, and what is there.
     beginning: Option<(i64, i64, Option<Sealed>)>,
 }
 
@@ -38,15 +42,10 @@ type Panes = BTreeMap<i64, Pane>;
 impl Blocks {
     pub(super) fn new(spec: WindowSpec) -> Self {
         let panes = spec.size() / spec.pane();
-        let group = (1..).find(|g| g * g >= panes).unwrap_or(1) * spec.pane();
-        Self {
-            spec,
-            group,
-            in_group: BTreeMap::new(),
-            after: BTreeMap::new(),
-            after_of: None,
-            beginning: None,
-        }
+        let root = (1..).find(|g| g * g >= panes).unwrap_or(panes);
+        let group = if panes <= ONE_GROUP { spec.size() } else { root * spec.pane() };
+        let (from_pane, from_group) = (BTreeMap::new(), BTreeMap::new());
+        Self { spec, group, from_pane, from_group, block_end: None, beginning: None }
     }
 
     /// Merges the closed panes of the window that ends at `end` into `table`. Windows come in the order of their ends.
@@ -65,15 +64,11 @@ impl Blocks {
                 .filter_map(|(_, pane)| pane.closed())
                 .try_for_each(|s| table.merge(s));
         }
-        self.in_group = self.in_group.split_off(&start);
-        self.after = self.after.split_off(&start);
+        self.from_pane = self.from_pane.split_off(&start);
+        self.from_group = self.from_group.split_off(&start);
         let block = self.spec.block_of(start);
         let block_end = block + self.spec.size();
-        let group_end = block_end.min(start - (start - block).rem_euclid(self.group) + self.group);
-        if let Some(part) = self.in_group(shape, panes, start, group_end)? {
-            table.merge(part)?;
-        }
-        if let Some(part) = self.after(shape, panes, group_end, block_end)? {
+        if let Some(part) = self.end_of_block(shape, panes, start, block)? {
             table.merge(part)?;
         }
         if let Some(part) = self.beginning(shape, panes, block_end, end)? {
@@ -82,62 +77,63 @@ impl Blocks {
         Ok(())
     }
 
-    fn in_group(
+    /// The end of a block from `start` on.
+    fn end_of_block(
         &mut self,
         shape: &Arc<TableShape>,
         panes: &Panes,
         start: i64,
-        end: i64,
+        block: i64,
     ) -> Result<Option<&Sealed>> {
-        let mut closed = panes.range(start..end).filter(|(_, pane)| pane.closed().is_some());
-        let Some((&first, _)) = closed.next() else { return Ok(None) };
-        if !self.in_group.contains_key(&first) {
-            let mut last: Option<i64> = None;
-            for (&at, pane) in panes.range(first..end).rev() {
+        let block_end = block + self.spec.size();
+        let group_end = block_end.min(start - (start - block).rem_euclid(self.group) + self.group);
+        self.groups(shape, panes, group_end, block_end)?;
+        let after = self.from_group.range(group_end..block_end).next().map(|(_, part)| part);
+        let first = panes.range(start..group_end).find(|(_, pane)| pane.closed().is_some());
+        let Some((&first, _)) = first else { return Ok(after) };
+        if !self.from_pane.contains_key(&first) {
+            let mut rest = after.cloned();
+            for (&at, pane) in panes.range(first..group_end).rev() {
                 let Some(states) = pane.closed() else { continue };
-                let part = match last.and_then(|last| self.in_group.get(&last)) {
+                let part = match &rest {
                     None => states.clone(),
                     Some(rest) => merged(shape, [states, rest])?,
                 };
-                self.in_group.insert(at, part);
-                last = Some(at);
+                self.from_pane.insert(at, part.clone());
+                rest = Some(part);
             }
         }
-        Ok(self.in_group.get(&first))
+        Ok(self.from_pane.get(&first))
     }
 
-    fn after(
-        &mut self,
-        shape: &Arc<TableShape>,
-        panes: &Panes,
-        start: i64,
-        end: i64,
-    ) -> Result<Option<&Sealed>> {
-        // Windows move on, so what they need of a block is never more than what the first of them did.
-        if self.after_of != Some(end) {
-            self.after.clear();
-            self.after_of = Some(end);
-            let mut group = end - 1 - (end - 1 - start).rem_euclid(self.group);
-            let mut last: Option<i64> = None;
-            while group >= start {
-                let mut whole = AggregateTable::new(shape)?;
-                let to = end.min(group + self.group);
-                for states in panes.range(group..to).filter_map(|(_, pane)| pane.closed()) {
-                    whole.merge(states)?;
-                }
-                if whole.groups() > 0 {
-                    let whole = whole.seal()?;
-                    let part = match last.and_then(|last| self.after.get(&last)) {
-                        None => whole,
-                        Some(rest) => merged(shape, [&whole, rest])?,
-                    };
-                    self.after.insert(group, part);
-                    last = Some(group);
-                }
-                group -= self.group;
-            }
+    /// Makes the ends of the block from the group at `start` on. Windows move on, so what they need of a block is never
+    /// more than what the first of them did.
+    fn groups(&mut self, shape: &Arc<TableShape>, panes: &Panes, start: i64, end: i64) -> Result<()> {
+        if self.block_end == Some(end) {
+            return Ok(());
         }
-        Ok(self.after.range(start..end).next().map(|(_, part)| part))
+        self.from_group.clear();
+        self.block_end = Some(end);
+        let mut group = end - 1 - (end - 1 - start).rem_euclid(self.group);
+        let mut rest: Option<Sealed> = None;
+        while group >= start {
+            let mut whole = AggregateTable::new(shape)?;
+            let to = end.min(group + self.group);
+            for states in panes.range(group..to).filter_map(|(_, pane)| pane.closed()) {
+                whole.merge(states)?;
+            }
+            if whole.groups() > 0 {
+                let whole = whole.seal()?;
+                let part = match &rest {
+                    None => whole,
+                    Some(rest) => merged(shape, [&whole, rest])?,
+                };
+                self.from_group.insert(group, part.clone());
+                rest = Some(part);
+            }
+            group -= self.group;
+        }
+        Ok(())
     }
 
     fn beginning(
@@ -163,6 +159,6 @@ impl Blocks {
 
     pub(super) fn memory(&self) -> usize {
         let beginning = self.beginning.iter().filter_map(|(_, _, part)| part.as_ref());
-        self.in_group.values().chain(self.after.values()).chain(beginning).map(Sealed::memory).sum()
+        self.from_pane.values().chain(self.from_group.values()).chain(beginning).map(Sealed::memory).sum()
     }
 }

@@ -36,14 +36,15 @@ impl Table {
         }
     }
 
-    /// The states of the table.
-    pub(super) fn seal(&mut self, shape: &Arc<TableShape>) -> Result<&Sealed> {
-        if let Self::Open(table) = self {
-            let table = std::mem::replace(table, AggregateTable::new(shape)?);
-            *self = Self::Sealed(table.seal()?);
-        }
-        match self {
-            Self::Sealed(sealed) => Ok(sealed),
+    /// The states of the table of `place`, which is at rest then; none where there is no table.
+    pub(super) fn seal(place: &mut Option<Self>) -> Result<Option<&Sealed>> {
+        let sealed = match place.take() {
+            None => return Ok(None),
+            Some(Self::Open(table)) => table.seal()?,
+            Some(Self::Sealed(sealed)) => sealed,
+        };
+        match place.insert(Self::Sealed(sealed)) {
+            Self::Sealed(sealed) => Ok(Some(sealed)),
             Self::Open(_) => internal_err!("a table just sealed is open"),
         }
     }
@@ -71,10 +72,8 @@ pub(super) struct Pane {
 
 impl Pane {
     /// Puts the rows at rest: a window is about to fire.
-    pub(super) fn close(&mut self, shape: &Arc<TableShape>) -> Result<()> {
-        if let Some(table) = &mut self.rows {
-            table.seal(shape)?;
-        }
+    pub(super) fn close(&mut self) -> Result<()> {
+        Table::seal(&mut self.rows)?;
         Ok(())
     }
 

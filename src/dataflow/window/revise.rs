@@ -12,7 +12,7 @@ use arrow::compute::concat_batches;
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::Result;
 
-use super::pane::merged;
+use super::pane::{Table, merged};
 use super::{WindowOperator, window_column};
 use crate::dataflow::accumulate::{AggregateTable, Sealed, TableShape};
 
@@ -22,8 +22,8 @@ impl WindowOperator {
         let shape = Arc::clone(self.shape());
         let mut fresh: Vec<(i64, Sealed)> = Vec::new();
         for (&start, pane) in &mut self.panes {
-            let Some(mut table) = pane.fresh.take() else { continue };
-            let states = table.seal(&shape)?.clone();
+            let Some(states) = Table::seal(&mut pane.fresh)?.cloned() else { continue };
+            pane.fresh = None;
             pane.late = Some(match &pane.late {
                 None => states.clone(),
                 Some(before) => merged(&shape, [before, &states])?,

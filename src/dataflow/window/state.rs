@@ -44,11 +44,8 @@ impl WindowOperator {
         let mut chunks = BTreeMap::new();
         for (&start, pane) in &mut self.panes {
             let changed = std::mem::take(&mut pane.changed);
-            let chunk = if changed || all {
-                Chunk::Changed(encode(pane, &shape, &schema)?)
-            } else {
-                Chunk::Unchanged
-            };
+            let chunk =
+                if changed || all { Chunk::Changed(encode(pane, &schema)?) } else { Chunk::Unchanged };
             chunks.insert(start, chunk);
         }
         let marks = Marks {
@@ -83,7 +80,7 @@ impl WindowOperator {
     }
 }
 
-fn encode(pane: &mut Pane, shape: &Arc<TableShape>, schema: &SchemaRef) -> Result<RecordBatch> {
+fn encode(pane: &mut Pane, schema: &SchemaRef) -> Result<RecordBatch> {
     let mut batches = Vec::new();
     let mut add = |number: i8, states: &Sealed| -> Result<()> {
         let mut columns: Vec<ArrayRef> = vec![Arc::new(Int8Array::from_value(number, states.rows))];
@@ -91,14 +88,14 @@ fn encode(pane: &mut Pane, shape: &Arc<TableShape>, schema: &SchemaRef) -> Resul
         batches.push(RecordBatch::try_new(Arc::clone(schema), columns)?);
         Ok(())
     };
-    if let Some(rows) = &mut pane.rows {
-        add(ROWS, rows.seal(shape)?)?;
+    if let Some(rows) = Table::seal(&mut pane.rows)? {
+        add(ROWS, rows)?;
     }
     if let Some(late) = &pane.late {
         add(LATE, late)?;
     }
-    if let Some(fresh) = &mut pane.fresh {
-        add(FRESH, fresh.seal(shape)?)?;
+    if let Some(fresh) = Table::seal(&mut pane.fresh)? {
+        add(FRESH, fresh)?;
     }
     Ok(concat_batches(schema, &batches)?)
 }
