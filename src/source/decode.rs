@@ -1,6 +1,6 @@
 //! Messages into Arrow columns: JSON (design §7), Avro and Protobuf.
 //!
-//! Whatever the format, a message becomes a [`Row`] of cells that borrow from it, the row is checked, and only one
+//! Whatever the format, a message becomes a row of cells that borrow from it, the row is checked, and only one
 //! that is whole goes into the columns; so one bad message becomes a dead letter and its neighbours are kept. The
 //! formats differ in how they fill the row:
 //!

@@ -29,7 +29,7 @@
 //! ```
 //!
 //! **State.** The rows that are held, whole; and of each machine the event times and arguments that later frames can
-//! reach. Both are put away in *stretches* ([`stretch`]): all that came between two checkpoints. One that has lost
+//! reach. Both are put away in *stretches* (`stretch`): all that came between two checkpoints. One that has lost
 //! nothing is not written again. A chunk of a checkpoint is one row with two lists, `held` and `tail`, one of which is
 //! empty. The marks name the watermark and the stretches in order.
 //!

@@ -5,7 +5,7 @@
 //! Kafka may give it to another process. The group's offsets are committed as well, for tools that show the lag.
 //!
 //! **Rebalances** are cooperative: a partition that stays goes on. Owners recover and finish on threads of their own,
-//! side by side, and the polling thread never waits for them (see [`held`]); so a slow store does not cost the process its
+//! side by side, and the polling thread never waits for them (see `held`); so a slow store does not cost the process its
 //! place in the group. A partition that was lost all the same is fenced by the store: its owner gives it up, and takes
 //! it again from its newest checkpoint where the group still says so.
 //!
@@ -16,7 +16,7 @@
 //! polling waits for a moment; where that was not enough the partition is paused, its messages stay in Kafka, and
 //! polling goes on, so that the process keeps its place in the group however long the store stalls. (Pausing at once
 //! would be dear: librdkafka then throws away what it has fetched ahead.) On a backlog, partitions that run ahead of the
-//! others in event time are paused as well (see [`drift`]).
+//! others in event time are paused as well (see `drift`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
