@@ -23,6 +23,11 @@ fn timing() -> Timing {
     Timing::new(5_000_000)
 }
 
+/// Rows of a batch: as the source makes them, but no more than ten seconds of readings.
+fn rows_of_batch(machines: u32) -> usize {
+    BATCH.min(machines as usize * 10)
+}
+
 /// Readings of so many machines for so many seconds, one a second each.
 fn readings(machines: u32, seconds: usize) -> Vec<RecordBatch> {
     let config = FleetConfig { machines, ..FleetConfig::default() };
@@ -36,7 +41,7 @@ fn readings(machines: u32, seconds: usize) -> Vec<RecordBatch> {
             reading.write_json(&mut json);
             raw.push(&json, offset, reading.timestamp);
             offset += 1;
-            if raw.len() == BATCH {
+            if raw.len() == rows_of_batch(machines) {
                 batches.push(decoder.decode(0, &std::mem::take(&mut raw)).expect("columns").readings);
             }
         }
@@ -93,7 +98,7 @@ fn checkpoint(criterion: &mut Criterion) {
         let seconds = 80;
         let readings = readings(machines, seconds);
         let graph = features(60);
-        let ten_seconds = (machines as usize * 10).div_ceil(BATCH);
+        let ten_seconds = (machines as usize * 10).div_ceil(rows_of_batch(machines));
         let (first, rest) = readings.split_at(readings.len() - ten_seconds);
         let prepared = || {
             let mut partition = Partition::new(&graph, timing()).expect("a partition");
