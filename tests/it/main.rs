@@ -13,6 +13,7 @@ mod consumer_group;
 mod dashboard;
 mod dead_letters;
 mod deploy;
+mod display_case;
 mod doctor;
 mod end_to_end;
 mod formats;
