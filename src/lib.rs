@@ -17,4 +17,5 @@ pub mod schema;
 pub mod serve;
 pub mod simulate;
 pub mod source;
+pub mod thermo;
 pub mod worker;
