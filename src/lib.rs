@@ -18,4 +18,5 @@ pub mod schema;
 pub mod serve;
 pub mod simulate;
 pub mod source;
+pub mod thermo;
 pub mod worker;
