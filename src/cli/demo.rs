@@ -99,6 +99,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
         rules: RuleFile::load(&args.alarms)?,
         models: Arc::new(shipped_models()?),
         archive,
+        machines: Arc::default(),
         listen: format!("127.0.0.1:{}", args.port),
         allow_anonymous: false,
         plants: Some(hand),

@@ -15,7 +15,7 @@ use crate::archive::{Archive, TableSpec};
 use crate::config::OnQueryChange;
 use crate::dataflow::sql::Extensions;
 use crate::dataflow::{Graph, Query, Timing};
-use crate::schema::{ALARMS, Column, ColumnType, GAPS, ReadingSchema};
+use crate::schema::{ALARMS, Column, ColumnType, GAPS, MACHINES, ReadingSchema};
 use crate::source::input::Input;
 use crate::source::kafka::KafkaSettings;
 use crate::worker::{WorkerSettings, table_specs};
@@ -63,7 +63,7 @@ impl Setup {
         let query = Query { name: windows.table.into(), file: format!("{}.sql", windows.table), sql };
         let graph = Graph::plan(vec![query], &schema.arrow(), &Extensions::default(), "").unwrap();
         // There are no rules and no gaps, so that nothing is ever written to these.
-        let unused = |spec: &TableSpec| spec.name == ALARMS || spec.name == GAPS;
+        let unused = |spec: &TableSpec| [ALARMS, GAPS, MACHINES].contains(&spec.name.as_str());
         let specs = table_specs(&graph).into_iter().filter(|spec| !unused(spec)).collect();
         let kafka = KafkaSettings {
             brokers: String::new(),

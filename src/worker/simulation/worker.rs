@@ -150,6 +150,7 @@ impl Worker {
             rules: Arc::clone(&self.setup.rules),
             live: Arc::clone(&self.live),
             alarms: Arc::clone(&self.alarms),
+            machines: Arc::default(),
             hot: Arc::clone(&self.commits.hot),
             high_watermark: Arc::new(AtomicI64::new(-1)),
         };
