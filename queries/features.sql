@@ -25,7 +25,7 @@ WITH modes AS (
 windows AS (
     SELECT machine_id, window_start, window_end, window_time, revision,
            count(*) AS samples,
-           count(mode) AS known,
+           count(mode) AS moded,
            count(*) FILTER (WHERE cools) AS cooling,
            count(*) FILTER (WHERE runs) AS running,
            count(*) FILTER (WHERE mode = 'defrost') AS defrosting,
@@ -78,16 +78,13 @@ hour AS (
     WINDOW hour AS (PARTITION BY machine_id ORDER BY window_time
                     RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW)
 ),
--- What the machine's own file says of it. Nothing yet: pressures are taken as absolute.
 machine AS (
-    SELECT *,
-           CAST(NULL AS VARCHAR) AS refrigerant, 'absolute' AS pressure_reference, CAST(0 AS DOUBLE) AS altitude,
-           CAST(NULL AS DOUBLE) AS displacement
-    FROM hour
+    SELECT h.*, m.refrigerant, m.pressure_reference, m.altitude, m.displacement
+    FROM hour AS h LEFT JOIN machines AS m ON m.machine_id = h.machine_id
 ),
 states AS (
     SELECT *,
-           CASE WHEN known = 0 THEN NULL
+           CASE WHEN moded = 0 THEN NULL
                 WHEN reported_mode IS NOT NULL THEN reported_mode
                 WHEN runs_now AND settled THEN 'cooling'
                 WHEN runs_now THEN 'starting'
@@ -96,24 +93,32 @@ states AS (
                 WHEN temp_evaporator_avg >= 5 AND coldest < 0 THEN 'defrost'
                 WHEN window_end < defrosted_at + INTERVAL '10 minutes' THEN 'drip'
                 ELSE 'off' END AS operating_mode,
-           CASE WHEN settled THEN to_absolute(pressure_high_avg, pressure_reference, altitude) END AS p_high,
-           CASE WHEN settled THEN to_absolute(pressure_low_avg, pressure_reference, altitude) END AS p_low,
+           -- Where nothing is known it is NULL, and so is what it is added to: a CASE for each column would cost five times as much.
+           CASE WHEN settled THEN 0.0 END AS known
+    FROM machine
+),
+absolute AS (
+    SELECT *,
+           to_absolute(pressure_high_avg, pressure_reference, altitude) + known AS p_high,
+           to_absolute(pressure_low_avg, pressure_reference, altitude) + known AS p_low,
            -- What a reversed current transformer gives is no power.
            CASE WHEN settled AND power_avg > 0 THEN power_avg END AS power
-    FROM machine
+    FROM states
 ),
 saturation AS (
     SELECT *,
            t_sat(refrigerant, p_low, 'dew') AS t_evap,
            t_sat(refrigerant, p_high, 'dew') AS t_cond,
            p_high - p_low > 1 AS apart
-    FROM states
+    FROM absolute
 ),
 gas AS (
     SELECT *,
            CASE WHEN apart THEN coalesce(temp_suction_avg, t_evap + superheat_avg) END AS t_suction,
-           CASE WHEN apart THEN coalesce(t_evap, CASE WHEN refrigerant IS NULL THEN temp_evaporator_avg END) END AS cold_end,
-           CASE WHEN apart THEN coalesce(t_cond, CASE WHEN refrigerant IS NULL THEN temp_condenser_avg END) END AS hot_end
+           CASE WHEN apart IS NOT FALSE THEN known + coalesce(t_evap, CASE WHEN refrigerant IS NULL OR p_low IS NULL THEN temp_evaporator_avg END) END
+               AS cold_end,
+           CASE WHEN apart IS NOT FALSE THEN known + coalesce(t_cond, CASE WHEN refrigerant IS NULL OR p_high IS NULL THEN temp_condenser_avg END) END
+               AS hot_end
     FROM saturation
 ),
 cycle AS (
@@ -152,24 +157,15 @@ SELECT machine_id, window_start, window_end, window_time, revision, samples,
             WHEN liquid_below IS NULL THEN 'two-phase liquid' END AS invalid_reason,
        CASE WHEN runs_now THEN date_part('epoch', window_end) - date_part('epoch', runs_since) END AS running_for,
        duty, starts,
-       CASE WHEN settled THEN temp_evaporator_avg END AS temp_evaporator_avg, CASE WHEN settled THEN temp_evaporator_min END AS temp_evaporator_min, CASE WHEN settled THEN temp_evaporator_max END AS temp_evaporator_max,
-       CASE WHEN settled THEN temp_evaporator_stddev END AS temp_evaporator_stddev, CASE WHEN settled THEN temp_evaporator_slope END AS temp_evaporator_slope,
-       CASE WHEN settled THEN temp_condenser_avg END AS temp_condenser_avg, CASE WHEN settled THEN temp_condenser_min END AS temp_condenser_min, CASE WHEN settled THEN temp_condenser_max END AS temp_condenser_max,
-       CASE WHEN settled THEN temp_condenser_stddev END AS temp_condenser_stddev, CASE WHEN settled THEN temp_condenser_slope END AS temp_condenser_slope,
-       CASE WHEN settled THEN pressure_high_avg END AS pressure_high_avg, CASE WHEN settled THEN pressure_high_min END AS pressure_high_min, CASE WHEN settled THEN pressure_high_max END AS pressure_high_max,
-       CASE WHEN settled THEN pressure_high_stddev END AS pressure_high_stddev, CASE WHEN settled THEN pressure_high_slope END AS pressure_high_slope,
-       CASE WHEN settled THEN pressure_low_avg END AS pressure_low_avg, CASE WHEN settled THEN pressure_low_min END AS pressure_low_min, CASE WHEN settled THEN pressure_low_max END AS pressure_low_max,
-       CASE WHEN settled THEN pressure_low_stddev END AS pressure_low_stddev, CASE WHEN settled THEN pressure_low_slope END AS pressure_low_slope,
-       CASE WHEN settled THEN superheat_avg END AS superheat_avg, CASE WHEN settled THEN superheat_min END AS superheat_min, CASE WHEN settled THEN superheat_max END AS superheat_max,
-       CASE WHEN settled THEN superheat_stddev END AS superheat_stddev, CASE WHEN settled THEN superheat_slope END AS superheat_slope,
-       CASE WHEN settled THEN subcooling_avg END AS subcooling_avg, CASE WHEN settled THEN subcooling_min END AS subcooling_min, CASE WHEN settled THEN subcooling_max END AS subcooling_max,
-       CASE WHEN settled THEN subcooling_stddev END AS subcooling_stddev, CASE WHEN settled THEN subcooling_slope END AS subcooling_slope,
-       CASE WHEN settled THEN compressor_current_avg END AS compressor_current_avg, CASE WHEN settled THEN compressor_current_min END AS compressor_current_min, CASE WHEN settled THEN compressor_current_max END AS compressor_current_max,
-       CASE WHEN settled THEN compressor_current_stddev END AS compressor_current_stddev, CASE WHEN settled THEN compressor_current_slope END AS compressor_current_slope,
-       CASE WHEN settled THEN vibration_avg END AS vibration_avg, CASE WHEN settled THEN vibration_min END AS vibration_min, CASE WHEN settled THEN vibration_max END AS vibration_max,
-       CASE WHEN settled THEN vibration_stddev END AS vibration_stddev, CASE WHEN settled THEN vibration_slope END AS vibration_slope,
-       CASE WHEN settled THEN temp_discharge_avg END AS temp_discharge_avg,
-       CASE WHEN settled THEN temp_suction_avg END AS temp_suction_avg,
+       temp_evaporator_avg + known AS temp_evaporator_avg, temp_evaporator_min + known AS temp_evaporator_min, temp_evaporator_max + known AS temp_evaporator_max, temp_evaporator_stddev + known AS temp_evaporator_stddev, temp_evaporator_slope + known AS temp_evaporator_slope,
+       temp_condenser_avg + known AS temp_condenser_avg, temp_condenser_min + known AS temp_condenser_min, temp_condenser_max + known AS temp_condenser_max, temp_condenser_stddev + known AS temp_condenser_stddev, temp_condenser_slope + known AS temp_condenser_slope,
+       pressure_high_avg + known AS pressure_high_avg, pressure_high_min + known AS pressure_high_min, pressure_high_max + known AS pressure_high_max, pressure_high_stddev + known AS pressure_high_stddev, pressure_high_slope + known AS pressure_high_slope,
+       pressure_low_avg + known AS pressure_low_avg, pressure_low_min + known AS pressure_low_min, pressure_low_max + known AS pressure_low_max, pressure_low_stddev + known AS pressure_low_stddev, pressure_low_slope + known AS pressure_low_slope,
+       superheat_avg + known AS superheat_avg, superheat_min + known AS superheat_min, superheat_max + known AS superheat_max, superheat_stddev + known AS superheat_stddev, superheat_slope + known AS superheat_slope,
+       subcooling_avg + known AS subcooling_avg, subcooling_min + known AS subcooling_min, subcooling_max + known AS subcooling_max, subcooling_stddev + known AS subcooling_stddev, subcooling_slope + known AS subcooling_slope,
+       compressor_current_avg + known AS compressor_current_avg, compressor_current_min + known AS compressor_current_min, compressor_current_max + known AS compressor_current_max, compressor_current_stddev + known AS compressor_current_stddev, compressor_current_slope + known AS compressor_current_slope,
+       vibration_avg + known AS vibration_avg, vibration_min + known AS vibration_min, vibration_max + known AS vibration_max, vibration_stddev + known AS vibration_stddev, vibration_slope + known AS vibration_slope,
+       temp_discharge_avg + known AS temp_discharge_avg, temp_suction_avg + known AS temp_suction_avg,
        temp_ambient_avg, temp_room_avg, temp_product_avg, power_avg,
        -- Saturation at the two pressures, on the dew line; and how far the ends of the cycle are from the air around them.
        t_evap, t_cond,
@@ -181,7 +177,7 @@ SELECT machine_id, window_start, window_end, window_time, revision, samples,
        cop_carnot(cold_end, hot_end) AS cop_carnot,
        CASE WHEN apart THEN pressure_ratio(p_high, p_low) END AS pressure_ratio,
        hot_end - cold_end AS temp_difference,
-       CASE WHEN settled THEN compressor_efficiency END AS compressor_efficiency,
+       compressor_efficiency + known AS compressor_efficiency,
        isentropic_efficiency,
        volumetric_efficiency(refrigerant, mass_flow, displacement, p_low, t_gas) AS volumetric_efficiency,
        cop_cycle,

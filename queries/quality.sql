@@ -43,9 +43,8 @@ windows AS (
     GROUP BY machine_id, tumble(timestamp, INTERVAL '15 minutes')
 ),
 machine AS (
-    SELECT *,
-           CAST(NULL AS VARCHAR) AS refrigerant, 'absolute' AS pressure_reference, CAST(0 AS DOUBLE) AS altitude
-    FROM windows
+    SELECT w.*, m.refrigerant, m.pressure_reference, m.altitude
+    FROM windows AS w LEFT JOIN machines AS m ON m.machine_id = w.machine_id
 ),
 pressures AS (
     SELECT *,

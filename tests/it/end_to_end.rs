@@ -48,7 +48,8 @@ fn features_oracle() -> String {
             aggregates += &format!(", CASE WHEN {SETTLED} THEN {value} END AS {s}_{name}");
         }
     }
-    let apart = format!("{SETTLED} AND avg(pressure_high) - avg(pressure_low) > 1");
+    let together = "avg(pressure_high) - avg(pressure_low) <= 1";
+    let apart = format!("{SETTLED} AND ({together}) IS NOT TRUE");
     format!(
         "SELECT machine_id, window_start, count(*) AS samples {aggregates},
                 CASE WHEN {SETTLED} THEN avg(efficiency) END AS compressor_efficiency,
