@@ -104,7 +104,7 @@ fn a_display_case_is_understood_without_a_word_from_it() {
     }
     std::fs::write(&input, text).unwrap();
     let machines = dir.path().join("machines.toml");
-    let known = "[[machine]]\nid = \"case\"\nrefrigerant = \"R290\"\npressure_reference = \"gauge\"\n";
+    let known = "[[machines]]\nid = \"case\"\nrefrigerant = \"R290\"\npressure_reference = \"gauge\"\n";
     std::fs::write(&machines, known).unwrap();
     let queries = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries");
     let (out, empty) = (dir.path().join("out"), dir.path().join("no-models"));
@@ -143,7 +143,8 @@ fn a_display_case_is_understood_without_a_word_from_it() {
         let settled = start >= 0
             && start + 60 <= DAY
             && (start - 180..start + 60).all(|t| t >= 0 && matches!(doing(t), Doing::Cooling(_)));
-        let may_be = done.iter().all(|d| matches!(d, Doing::Cooling(since) if *since >= 180));
+        // It is counted from the last reading in which the case stood: the start lies between that and the next.
+        let may_be = done.iter().all(|d| matches!(d, Doing::Cooling(since) if *since >= 180 - PERIOD));
         for (name, column) in INDICATORS.split(", ").zip(&rows_found.columns()[3..]) {
             if column.is_valid(row) {
                 assert!(may_be, "{name} is given at {start} s, where the case did {done:?} ({mode})");
