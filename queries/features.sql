@@ -109,6 +109,8 @@ saturation AS (
     SELECT *,
            t_sat(refrigerant, p_low, 'dew') AS t_evap,
            t_sat(refrigerant, p_high, 'dew') AS t_cond,
+           t_sat(refrigerant, p_low, 'bubble') AS t_boiling,
+           t_sat(refrigerant, p_high, 'bubble') AS t_liquefied,
            p_high - p_low > 1 AS apart
     FROM absolute
 ),
@@ -137,7 +139,7 @@ compressor AS (
 figures AS (
     SELECT *,
            cop_cycle(refrigerant, t_evap, t_cond, t_gas - t_evap, liquid_below, isentropic_efficiency) AS cop_cycle,
-           cooling_capacity(refrigerant, mass_flow, p_low, t_gas, t_sat(refrigerant, p_high, 'bubble') - liquid_below)
+           cooling_capacity(refrigerant, mass_flow, p_low, t_gas, t_liquefied - liquid_below)
                AS cooling_capacity
     FROM compressor
 )
@@ -168,9 +170,16 @@ SELECT machine_id, window_start, window_end, window_time, revision, samples,
        temp_discharge_avg + known AS temp_discharge_avg, temp_suction_avg + known AS temp_suction_avg,
        temp_ambient_avg, temp_room_avg, temp_product_avg, power_avg,
        -- Saturation at the two pressures, on the dew line; and how far the ends of the cycle are from the air around them.
-       t_evap, t_cond,
+       CASE WHEN apart THEN t_evap END AS t_evap, CASE WHEN apart THEN t_cond END AS t_cond,
        CASE WHEN apart THEN t_suction - t_evap END AS suction_superheat,
        CASE WHEN apart THEN temp_discharge_avg - t_cond END AS discharge_superheat,
+       -- How far a measured temperature is outside of what its pressure says; a blend has a range.
+       CASE WHEN NOT apart THEN NULL WHEN temp_evaporator_avg > t_evap THEN temp_evaporator_avg - t_evap
+            WHEN temp_evaporator_avg < t_boiling THEN temp_evaporator_avg - t_boiling
+            WHEN temp_evaporator_avg >= t_boiling THEN 0 END AS evaporator_residual,
+       CASE WHEN NOT apart THEN NULL WHEN temp_condenser_avg > t_cond THEN temp_condenser_avg - t_cond
+            WHEN temp_condenser_avg < t_liquefied THEN temp_condenser_avg - t_liquefied
+            WHEN temp_condenser_avg >= t_liquefied THEN 0 END AS condenser_residual,
        hot_end - temp_ambient_avg AS condenser_approach,
        temp_room_avg - cold_end AS evaporator_approach,
        -- Of the saturation temperatures, or of those that are measured where the refrigerant is not known.

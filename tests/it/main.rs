@@ -21,6 +21,7 @@ mod golden;
 mod parts;
 mod parts_work;
 mod python_client;
+mod quality;
 mod refusals;
 mod rest;
 mod serving;
