@@ -21,6 +21,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 use super::error::{MachineError, Place};
 use super::quantity::{Quantity, TABLES};
 use super::{Application, Machine, Machines, PressureReference, refrigerant};
+use crate::thermo::Refrigerant;
 
 /// A value with its place in the text.
 type Value<'a> = toml::Spanned<DeValue<'a>>;
@@ -246,12 +247,16 @@ impl<'a> At<'a> {
         })
     }
 
-    fn refrigerant(self, value: &Value) -> Result<&'static str, MachineError> {
+    fn refrigerant(self, value: &Value) -> Result<Refrigerant, MachineError> {
         let text = self.text("refrigerant", value)?;
-        refrigerant::canonical(text).ok_or_else(|| {
-            let known = refrigerant::names().collect::<Vec<_>>().join(", ");
+        Refrigerant::parse(text).ok_or_else(|| {
             let message = format!("`{text}` is no refrigerant that Coldstream knows");
-            self.error(value.span(), "refrigerant", &message, Some(format!("it knows {known}")))
+            self.error(
+                value.span(),
+                "refrigerant",
+                &message,
+                Some(format!("it knows {}", refrigerant::names())),
+            )
         })
     }
 
