@@ -114,7 +114,7 @@ impl FaultKind {
                 evaporator: less(0.40),
                 superheat: -2.0 * level,
                 hunting: 1.0 + 2.0 * level,
-                defrost: less(0.60),
+                defrost: less(0.30),
                 ..none
             },
             Self::FailingEvaporatorFan => {
