@@ -45,7 +45,8 @@ impl Machines {
             let line = error.span().map(|span| reader.line(&span));
             let place = Place { file: Some(file.into()), line, ..Place::default() };
             let message = error.message().lines().collect::<Vec<_>>().join(" ");
-            MachineError::Invalid { place, message, hint: Some("the file is TOML: https://toml.io".into()) }
+            let hint = Some("the file is TOML: https://toml.io".into());
+            MachineError::Invalid { place: Box::new(place), message, hint }
         })?;
         let (mut defaults, mut entries, mut lines) = (Machine::default(), Vec::new(), Vec::new());
         for (key, value) in table.get_ref() {
@@ -77,8 +78,8 @@ impl Machines {
                 // The last entry of the id: where it is there twice, that is the one too many.
                 let entry = ids.iter().rposition(|id| Some(id) == place.machine.as_ref());
                 let line = entry.map(|entry| lines[entry]);
-                let place = Place { file: Some(file.into()), line, ..place };
-                MachineError::Invalid { place, message, hint }
+                let place = Place { file: Some(file.into()), line, ..*place };
+                MachineError::Invalid { place: Box::new(place), message, hint }
             }
             other => other,
         })
@@ -127,12 +128,12 @@ impl<'a> At<'a> {
     fn error(self, span: Range<usize>, key: &str, message: &str, hint: Option<String>) -> MachineError {
         let key = if self.table.is_empty() { key.to_string() } else { format!("{}.{key}", self.table) };
         MachineError::Invalid {
-            place: Place {
+            place: Box::new(Place {
                 file: Some(self.reader.file.into()),
                 line: Some(self.reader.line(&span)),
                 machine: self.machine.map(str::to_string),
                 key: Some(key),
-            },
+            }),
             message: message.into(),
             hint,
         }
