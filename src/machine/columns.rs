@@ -27,7 +27,7 @@ type Text = (&'static str, fn(&Machine) -> Option<&str>);
 const TEXTS: [Text; 5] = [
     ("site", |machine| machine.site.as_deref()),
     ("name", |machine| machine.name.as_deref()),
-    ("refrigerant", |machine| machine.refrigerant),
+    ("refrigerant", |machine| machine.refrigerant.map(|refrigerant| refrigerant.name())),
     ("pressure_reference", |machine| machine.pressure_reference.map(|reference| reference.name())),
     ("application", |machine| machine.application.map(|application| application.name())),
 ];

@@ -15,7 +15,7 @@ pub enum MachineError {
     #[error("{place}{message}")]
     Invalid {
         /// File, line, machine and key, as far as they are known: `machines.toml:3: machine `7`: limits.room_max: `.
-        place: Place,
+        place: Box<Place>,
         /// What is wrong.
         message: String,
         /// What to do about it.
@@ -89,6 +89,6 @@ impl Fault {
     pub(super) fn of(self, machine: Option<&str>) -> MachineError {
         let machine = machine.map(str::to_string);
         let place = Place { machine, key: Some(self.key), ..Place::default() };
-        MachineError::Invalid { place, message: self.message, hint: Some(self.hint) }
+        MachineError::Invalid { place: Box::new(place), message: self.message, hint: Some(self.hint) }
     }
 }

@@ -21,6 +21,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 use super::error::{MachineError, Place};
 use super::quantity::{Quantity, TABLES};
 use super::{Application, Machine, Machines, PressureReference, refrigerant};
+use crate::thermo::Refrigerant;
 
 /// A value with its place in the text.
 type Value<'a> = toml::Spanned<DeValue<'a>>;
@@ -44,7 +45,8 @@ impl Machines {
             let line = error.span().map(|span| reader.line(&span));
             let place = Place { file: Some(file.into()), line, ..Place::default() };
             let message = error.message().lines().collect::<Vec<_>>().join(" ");
-            MachineError::Invalid { place, message, hint: Some("the file is TOML: https://toml.io".into()) }
+            let hint = Some("the file is TOML: https://toml.io".into());
+            MachineError::Invalid { place: Box::new(place), message, hint }
         })?;
         let (mut defaults, mut entries, mut lines) = (Machine::default(), Vec::new(), Vec::new());
         for (key, value) in table.get_ref() {
@@ -76,8 +78,8 @@ impl Machines {
                 // The last entry of the id: where it is there twice, that is the one too many.
                 let entry = ids.iter().rposition(|id| Some(id) == place.machine.as_ref());
                 let line = entry.map(|entry| lines[entry]);
-                let place = Place { file: Some(file.into()), line, ..place };
-                MachineError::Invalid { place, message, hint }
+                let place = Place { file: Some(file.into()), line, ..*place };
+                MachineError::Invalid { place: Box::new(place), message, hint }
             }
             other => other,
         })
@@ -126,12 +128,12 @@ impl<'a> At<'a> {
     fn error(self, span: Range<usize>, key: &str, message: &str, hint: Option<String>) -> MachineError {
         let key = if self.table.is_empty() { key.to_string() } else { format!("{}.{key}", self.table) };
         MachineError::Invalid {
-            place: Place {
+            place: Box::new(Place {
                 file: Some(self.reader.file.into()),
                 line: Some(self.reader.line(&span)),
                 machine: self.machine.map(str::to_string),
                 key: Some(key),
-            },
+            }),
             message: message.into(),
             hint,
         }
@@ -246,12 +248,16 @@ impl<'a> At<'a> {
         })
     }
 
-    fn refrigerant(self, value: &Value) -> Result<&'static str, MachineError> {
+    fn refrigerant(self, value: &Value) -> Result<Refrigerant, MachineError> {
         let text = self.text("refrigerant", value)?;
-        refrigerant::canonical(text).ok_or_else(|| {
-            let known = refrigerant::names().collect::<Vec<_>>().join(", ");
+        Refrigerant::parse(text).ok_or_else(|| {
             let message = format!("`{text}` is no refrigerant that Coldstream knows");
-            self.error(value.span(), "refrigerant", &message, Some(format!("it knows {known}")))
+            self.error(
+                value.span(),
+                "refrigerant",
+                &message,
+                Some(format!("it knows {}", refrigerant::names())),
+            )
         })
     }
 

@@ -51,18 +51,16 @@ pub(super) fn resolve(said: &Machine) -> Machine {
         Some(Application::Low) => (Some(-45.0), Some(-15.0)),
         None => (None, None),
     };
-    let cold = machine.refrigerant == Some("R744");
-    let hot = machine.refrigerant == Some("R717");
     let over_room = if machine.application == Some(Application::Low) { 3.0 } else { 5.0 };
     let room = machine.get(Q::SetpointRoom);
     for (limit, value) in [
         (Q::EvaporatingMin, evaporating_min),
         (Q::EvaporatingMax, evaporating_max),
-        (Q::CondensingMin, machine.refrigerant.map(|_| if cold { -15.0 } else { 15.0 })),
-        (Q::CondensingMax, machine.refrigerant.and_then(refrigerant::condensing_max)),
+        (Q::CondensingMin, machine.refrigerant.map(refrigerant::condensing_min)),
+        (Q::CondensingMax, machine.refrigerant.map(refrigerant::condensing_max)),
         (Q::SuperheatMin, Some(3.0)),
         (Q::SuperheatMax, Some(machine.get(Q::SetpointSuperheat).map_or(18.0, |set| set + 10.0))),
-        (Q::DischargeMax, Some(if hot { 150.0 } else { 110.0 })),
+        (Q::DischargeMax, Some(refrigerant::discharge_max(machine.refrigerant))),
         (Q::CurrentMax, machine.get(Q::RatedCurrent)),
         (Q::RoomMin, room.map(|set| set - 3.0)),
         (Q::RoomMax, room.map(|set| set + over_room)),

@@ -31,6 +31,8 @@ pub use error::MachineError;
 pub use limits::atmosphere;
 pub use quantity::Quantity;
 
+use crate::thermo::Refrigerant;
+
 /// What a pressure transmitter shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PressureReference {
@@ -85,8 +87,8 @@ pub struct Machine {
     pub site: Option<String>,
     /// What people call it.
     pub name: Option<String>,
-    /// Its refrigerant, by the name that the property tables use.
-    pub refrigerant: Option<&'static str>,
+    /// Its refrigerant.
+    pub refrigerant: Option<Refrigerant>,
     /// What its pressure transmitters show.
     pub pressure_reference: Option<PressureReference>,
     /// What it cools.
@@ -115,11 +117,6 @@ impl Machine {
     pub fn with(mut self, quantity: Quantity, value: f64) -> Self {
         self.set(quantity, Some(value));
         self
-    }
-
-    /// The name by which the property tables know a refrigerant: `R-134a`, `r134a` and `R134a` are one.
-    pub fn refrigerant_named(text: &str) -> Option<&'static str> {
-        refrigerant::canonical(text)
     }
 
     /// What this machine does not say is as `defaults` say it.

@@ -1,45 +1,39 @@
-//! Refrigerants by name, as far as limits need them.
+//! What limits need of refrigerants.
 
-/// Name, and the highest condensing temperature (°C, dew) of usual components: about 0.9 of the pressure for which they are
-/// built (PS), or what the compressor's envelope allows where that is less.
-const KNOWN: [(&str, f64); 15] = [
-    ("R134a", 65.0),
-    ("R404A", 55.0),
-    ("R410A", 58.0),
-    ("R32", 58.0),
-    ("R290", 60.0),
-    ("R600a", 65.0),
-    ("R717", 50.0),
-    ("R744", 25.0),
-    ("R448A", 57.0),
-    ("R449A", 57.0),
-    ("R407C", 60.0),
-    ("R507A", 55.0),
-    ("R513A", 65.0),
-    ("R1234yf", 65.0),
-    ("R1234ze(E)", 70.0),
-];
+use crate::thermo::{Line, Refrigerant};
 
-/// The name that the tables use.
-pub(super) fn canonical(text: &str) -> Option<&'static str> {
-    let plain = |text: &str| -> String {
-        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
-    };
-    let wanted = plain(text);
-    KNOWN.iter().map(|(name, _)| *name).find(|name| plain(name) == wanted)
+/// The highest condensing temperature (°C, dew) of usual components: about 0.9 of the pressure for which they are built
+/// (PS), or what the compressor's envelope allows where that is less.
+pub(super) fn condensing_max(refrigerant: Refrigerant) -> f64 {
+    use Refrigerant::*;
+    match refrigerant {
+        R1234zeE => 70.0,
+        R134a | R513A | R1234yf | R600a => 65.0,
+        R290 | R407C => 60.0,
+        R32 | R410A => 58.0,
+        R448A | R449A => 57.0,
+        R404A | R507A => 55.0,
+        R717 => 50.0,
+        R744 => 25.0,
+    }
+}
+
+/// The lowest (°C, dew): below it there is too little pressure for an expansion valve.
+pub(super) fn condensing_min(refrigerant: Refrigerant) -> f64 {
+    if refrigerant == Refrigerant::R744 { -15.0 } else { 15.0 }
+}
+
+/// The highest discharge temperature, °C: beyond it oil breaks down. Ammonia is hotter at the same work.
+pub(super) fn discharge_max(refrigerant: Option<Refrigerant>) -> f64 {
+    if refrigerant == Some(Refrigerant::R717) { 150.0 } else { 110.0 }
+}
+
+/// Saturation pressure of the vapour, bar absolute, at `t` °C; `None` outside the property table.
+pub(super) fn p_sat(refrigerant: Refrigerant, t: f64) -> Option<f64> {
+    refrigerant.properties().p_sat(t, Line::Dew)
 }
 
 /// All names.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    KNOWN.iter().map(|(name, _)| *name)
-}
-
-/// Highest condensing temperature, °C.
-pub(super) fn condensing_max(name: &str) -> Option<f64> {
-    KNOWN.iter().find(|(known, _)| *known == name).map(|(_, t)| *t)
-}
-
-/// Saturation pressure of the vapour, bar absolute, at `t` °C.
-pub(super) fn p_sat(_name: &str, _t: f64) -> Option<f64> {
-    None
+pub(super) fn names() -> String {
+    Refrigerant::ALL.map(Refrigerant::name).join(", ")
 }

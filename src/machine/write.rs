@@ -28,7 +28,7 @@ fn write_machine(text: &mut String, machine: &Machine) {
     let texts = [
         ("site", machine.site.as_deref()),
         ("name", machine.name.as_deref()),
-        ("refrigerant", machine.refrigerant),
+        ("refrigerant", machine.refrigerant.map(|refrigerant| refrigerant.name())),
         ("pressure_reference", machine.pressure_reference.map(|reference| reference.name())),
         ("application", machine.application.map(|application| application.name())),
     ];

@@ -3,6 +3,7 @@ use arrow::datatypes::Float64Type;
 
 use crate::machine::quantity::Quantity as Q;
 use crate::machine::{Application, Machine, MachineError, Machines, PressureReference, columns};
+use crate::thermo::Refrigerant;
 
 const FILE: &str = r#"
 # The plant in the harbour.
@@ -37,7 +38,7 @@ fn a_machine_has_what_it_says_and_else_the_defaults() {
     let (seven, known) = machines.machine("7");
     assert!(known);
     assert_eq!((seven.site.as_deref(), seven.name.as_deref()), (Some("Harbour"), Some("Cold store 2")));
-    assert_eq!(seven.refrigerant, Some("R449A"));
+    assert_eq!(seven.refrigerant, Some(Refrigerant::R449A));
     assert_eq!(seven.pressure_reference, Some(PressureReference::Gauge));
     assert_eq!(seven.application, Some(Application::Low));
     assert_eq!(seven.get(Q::Altitude), Some(12.0));

@@ -49,13 +49,10 @@ impl Worker {
         if let Some(dead) = decoded.dead {
             tables.push(DEAD_LETTERS, piece.partition, dead);
         }
-        let partition = self
-            .partitions
-            .entry(piece.partition)
-            .or_insert_with(|| {
-                let new = WatchedPartition::new(&self.graph, &self.rules, self.timing);
-                knowing(new.unwrap())
-            });
+        let partition = self.partitions.entry(piece.partition).or_insert_with(|| {
+            let new = WatchedPartition::new(&self.graph, &self.rules, self.timing);
+            knowing(new.unwrap())
+        });
         let outputs = partition.process(&decoded.readings).unwrap();
         collect(&self.graph, piece.partition, outputs, tables);
     }
@@ -84,7 +81,10 @@ impl Worker {
 /// A partition that knows of the machines what is known of them.
 fn knowing(mut partition: WatchedPartition) -> WatchedPartition {
     let news = partition.set_machines(&machines()).unwrap();
-    assert!(news.is_none(), "to a partition without readings, or one that has been told before, nothing is new");
+    assert!(
+        news.is_none(),
+        "to a partition without readings, or one that has been told before, nothing is new"
+    );
     partition
 }
 
