@@ -45,7 +45,7 @@ fn reading(machine: &str, t: i64) -> Option<String> {
         ("subcooling", 4.0 + 0.2 * noise),
         ("compressor_current", if is("standing") { 0.0 } else { 7.4 + 0.1 * noise }),
         ("temp_discharge", if is("stuck") { 72.3 } else { 72.0 + noise }),
-        ("temp_suction", if is("broken") && t % 600 == 0 { 327.67 } else { -2.0 + noise }),
+        ("temp_suction", if is("broken") { 327.67 } else { -2.0 + noise }),
         ("power", if is("reversed") { -3.2 } else { 3.2 } + 0.1 * noise),
     ];
     if !is("silent") {

@@ -1,9 +1,12 @@
 //! The functions, each declared once.
 
-use super::declare::{Argument, Body, Declaration, Example, Kind, LINE, REFRIGERANT, Topic, number, optional};
+use super::declare::{
+    Argument, Body, Declaration, Example, Kind, LINE, REFRIGERANT, Topic, number, optional,
+};
 use super::formula;
 
-const PROPERTIES: &str = "CoolProp 8, equations of state of the reference fluids and mixtures, through our tables";
+const PROPERTIES: &str =
+    "CoolProp 8, equations of state of the reference fluids and mixtures, through our tables";
 const TABLES: &str = "the table of the refrigerant (below); no extrapolation";
 const P_LOW: Argument = number("p_low", "bar abs");
 const P_HIGH: Argument = number("p_high", "bar abs");
@@ -56,7 +59,10 @@ pub const FUNCTIONS: &[Declaration] = &[
         summary: "High over low pressure: the burden of the compressor.",
         range: "both above 0",
         source: "definition",
-        examples: &[example("pressure_ratio(10.166, 2.006)", "5.068"), example("pressure_ratio(10.166, 0)", "NULL")],
+        examples: &[
+            example("pressure_ratio(10.166, 2.006)", "5.068"),
+            example("pressure_ratio(10.166, 0)", "NULL"),
+        ],
         body: Body::Numbers(formula::pressure_ratio),
     },
     Declaration {
@@ -233,7 +239,13 @@ pub const FUNCTIONS: &[Declaration] = &[
     Declaration {
         name: "volumetric_efficiency",
         topic: Topic::Cycle,
-        arguments: &[REFRIGERANT, number("mass_flow", "kg/s"), number("displacement", "m³/h"), P_LOW, T_SUCTION],
+        arguments: &[
+            REFRIGERANT,
+            number("mass_flow", "kg/s"),
+            number("displacement", "m³/h"),
+            P_LOW,
+            T_SUCTION,
+        ],
         result: "1",
         summary: "Volume that the compressor draws in over the volume that it sweeps. It falls with a leaking valve.",
         range: "flow and displacement above 0; and the table of the refrigerant",

@@ -59,7 +59,7 @@ impl Function {
         Numbers::of(numbers.map(|(arg, _)| arg))
     }
 
-    fn from_numbers(
+    fn of_numbers(
         &self,
         args: &[ArrayRef],
         rows: usize,
@@ -75,7 +75,7 @@ impl Function {
         Ok(Arc::new(results.finish()))
     }
 
-    fn from_fluid(
+    fn of_fluid(
         &self,
         args: &[ArrayRef],
         rows: usize,
@@ -84,7 +84,8 @@ impl Function {
         let refrigerant = self.words(args, Kind::Refrigerant);
         let mut refrigerants =
             Words::of(refrigerant, |text| Refrigerant::parse(text).map(Refrigerant::properties))?;
-        let mut lines = self.words(args, Kind::Line).map(|words| Words::of(Some(words), Line::parse)).transpose()?;
+        let mut lines =
+            self.words(args, Kind::Line).map(|words| Words::of(Some(words), Line::parse)).transpose()?;
         let numbers = self.numbers(args)?;
         let mut results = Float64Builder::with_capacity(rows);
         let mut row_numbers = Vec::with_capacity(args.len());
@@ -106,7 +107,7 @@ impl Function {
         let numbers = self.numbers(args)?;
         let mut results = Float64Builder::with_capacity(rows);
         for row in 0..rows {
-            let altitude = if numbers.len() > 1 { numbers.get(1, row) } else { Some(0.0) };
+            let altitude = if numbers.count() > 1 { numbers.get(1, row) } else { Some(0.0) };
             let result = match (numbers.get(0, row), references.get(row)) {
                 (Some(p), Some(Reference::Absolute)) => Some(p),
                 (Some(p), Some(Reference::Gauge)) => altitude.and_then(atmosphere).map(|air| p + air),
@@ -219,8 +220,8 @@ impl ScalarUDFImpl for Function {
         };
         let arrays = args.args.iter().map(short).collect::<Result<Vec<_>>>()?;
         let result = match self.declaration.body {
-            Body::Numbers(formula) => self.from_numbers(&arrays, rows, formula)?,
-            Body::Fluid(formula) => self.from_fluid(&arrays, rows, formula)?,
+            Body::Numbers(formula) => self.of_numbers(&arrays, rows, formula)?,
+            Body::Fluid(formula) => self.of_fluid(&arrays, rows, formula)?,
             Body::Absolute => self.absolute(&arrays, rows)?,
             Body::Mode => self.mode(&arrays, rows)?,
         };

@@ -84,7 +84,10 @@ fn function(out: &mut String, of: &Declaration) -> Result<(), Error> {
 }
 
 fn refrigerants(out: &mut String) -> Result<(), Error> {
-    write!(out, "\n### Refrigerants\n\nA name may be written as in `R134a`, `r-134a`, `HFC-134a` or `R 134a`; `NH3`, `CO2`, `propane` are known too.\n\n")?;
+    write!(
+        out,
+        "\n### Refrigerants\n\nA name may be written as in `R134a`, `r-134a`, `HFC-134a` or `R 134a`; `NH3`, `CO2`, `propane` are known too.\n\n"
+    )?;
     write!(
         out,
         "| name | pressures, bar abs | saturation, °C | superheat up to, K | and up to, °C |\n|---|---|---|---|---|\n"

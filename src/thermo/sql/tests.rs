@@ -150,7 +150,9 @@ fn nulls_and_what_is_no_number_give_null() {
 #[test]
 fn gauge_pressures_are_counted_from_the_air_at_the_altitude() {
     let context = context();
-    for (altitude, hectopascal) in [(0, 1013.25), (500, 954.61), (1_000, 898.76), (2_000, 795.01), (5_000, 540.48)] {
+    for (altitude, hectopascal) in
+        [(0, 1013.25), (500, 954.61), (1_000, 898.76), (2_000, 795.01), (5_000, 540.48)]
+    {
         let found = number(&context, &format!("to_absolute(0, 'gauge', {altitude})")).unwrap();
         assert!((found * 1_000.0 - hectopascal).abs() < 0.3, "{altitude} m: {found}");
     }
@@ -178,7 +180,11 @@ fn modes_are_known_under_all_their_names() {
     for mode in Mode::ALL {
         for name in std::iter::once(&mode.name()).chain(mode.synonyms()) {
             assert_eq!(Mode::parse(name), Some(mode), "{name}");
-            assert_eq!(Mode::parse(&format!(" {} ", name.to_uppercase().replace('_', "-"))), Some(mode), "{name}");
+            assert_eq!(
+                Mode::parse(&format!(" {} ", name.to_uppercase().replace('_', "-"))),
+                Some(mode),
+                "{name}"
+            );
         }
     }
     assert_eq!((Mode::parse(""), Mode::parse("7"), Mode::parse("Kühlung")), (None, None, None));
