@@ -15,7 +15,7 @@ use crate::archive::{Archive, TableSpec};
 use crate::config::OnQueryChange;
 use crate::dataflow::sql::Extensions;
 use crate::dataflow::{Graph, Query, Timing};
-use crate::schema::{ALARMS, Column, ColumnType, GAPS, MACHINES, ReadingSchema};
+use crate::schema::{ALARMS, Column, ColumnType, GAPS, ReadingSchema};
 use crate::source::input::Input;
 use crate::source::kafka::KafkaSettings;
 use crate::worker::{WorkerSettings, table_specs};
@@ -55,15 +55,17 @@ impl Setup {
         let x = Column { name: "x".into(), kind: ColumnType::Float64, unit: String::new() };
         let schema = ReadingSchema::only(vec![x]);
         let sql = format!(
-            "SELECT machine_id, window_start, window_end, window_time, count(*) AS n, sum(x) AS s FROM readings \
-             GROUP BY machine_id, hop(timestamp, INTERVAL '{} seconds', INTERVAL '{} seconds')",
+            "SELECT w.machine_id, w.window_end, w.window_time, w.n, w.s, m.rated_current AS rated FROM (
+                 SELECT machine_id, window_end, window_time, count(*) AS n, sum(x) AS s FROM readings
+                 GROUP BY machine_id, hop(timestamp, INTERVAL '{} seconds', INTERVAL '{} seconds')
+             ) w JOIN machines m USING (machine_id)",
             windows.slide / SECOND,
             windows.size / SECOND,
         );
         let query = Query { name: windows.table.into(), file: format!("{}.sql", windows.table), sql };
         let graph = Graph::plan(vec![query], &schema.arrow(), &Extensions::default(), "").unwrap();
         // There are no rules and no gaps, so that nothing is ever written to these.
-        let unused = |spec: &TableSpec| [ALARMS, GAPS, MACHINES].contains(&spec.name.as_str());
+        let unused = |spec: &TableSpec| spec.name == ALARMS || spec.name == GAPS;
         let specs = table_specs(&graph).into_iter().filter(|spec| !unused(spec)).collect();
         let kafka = KafkaSettings {
             brokers: String::new(),
