@@ -3,7 +3,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help need parts dashboard demo test chaos simulate lint doc bench bench-e2e model clean-data
+.PHONY: help need parts dashboard demo test chaos simulate functions lint doc bench bench-e2e model thermo-tables clean-data
 
 help: ## list these tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -46,6 +46,9 @@ SEEDS ?= 10000
 simulate: need ## the worker in a world that fails and kills, for SEEDS=10000 seeds
 	COLDSTREAM_SEEDS=$(SEEDS) cargo test --lib simulation::tests::every -- --nocapture
 
+functions: need ## docs/sql-functions.md, made from the declarations of the functions
+	COLDSTREAM_DOCS=write cargo test --lib page_of_the_functions
+
 lint: need ## formatting and lints, warnings are errors
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
@@ -73,6 +76,11 @@ model: need ## train the shipped models again, from nothing
 	mv data/training/truth.parquet data/training/tables/faults.parquet
 	$(TRAIN) --algorithm logistic --out models/failure.json
 	$(TRAIN) --algorithm forest --out models/failure_forest.json
+
+thermo-tables: need ## make the tables of refrigerants again, from CoolProp; NAMES="R134a R744" makes some of them
+	cargo build --example thermo_tables
+	scripts/coolprop.py
+	cargo run --example thermo_tables -- $(NAMES)
 
 clean-data: ## remove what `make demo` and `make model` wrote
 	rm -rf data

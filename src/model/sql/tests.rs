@@ -103,7 +103,8 @@ async fn the_class_follows_the_probability() {
         let query = std::fs::read_to_string(path).unwrap();
         let query = query.replace("FROM features", "FROM windows");
         let sql = format!(
-            "WITH windows AS (SELECT *, 0 AS window_start, 0 AS window_end, 0 AS window_time FROM features)
+            "WITH windows AS (SELECT *, 0 AS window_start, 0 AS window_end, 0 AS window_time, 0 AS revision
+                              FROM features)
              SELECT machine_id, probability, predicted_class, model FROM ({query}) AS p ORDER BY machine_id"
         );
         let rows = rows(&sql).await;
