@@ -70,7 +70,7 @@ fn seconds(mut batch: impl FnMut()) -> f64 {
 }
 
 /// The same look-ups by CoolProp: its tables and its equations of state, through its low-level interface, the state kept
-/// from call to call. It has no call for a whole column of saturation states.
+/// from call to call. It has no call for a whole column of saturation states. The tables it builds at first, in ~/.CoolProp.
 fn coolprop(criterion: &mut Criterion) {
     let p = wandering(1.0, 16.0);
     let one = Refrigerants::One(Refrigerant::R134a);

@@ -39,9 +39,10 @@ fn a_wet_end_of_compression_has_the_temperature_of_the_dew_line() {
         Cycle { t_evap: -10.0, t_cond: 50.0, superheat: 0.0, subcooling: 0.0, isentropic_efficiency: 1.0 };
     let points = cycle.points(fluid).unwrap();
     assert!(points.h2s < fluid.vapour_enthalpy(points.p_high, 50.0).unwrap());
-    assert_eq!((points.t2s, points.t2), (Some(50.0), Some(50.0)));
-    // Nobody can read an enthalpy from a temperature there.
-    assert_eq!(discharge_temperature(fluid, points.p_low, -10.0, points.p_high, 1.0), None);
+    assert!(near(points.t2s, 50.0, 1e-3) && near(points.t2, 50.0, 1e-3), "{points:?}");
+    assert!(near(discharge_temperature(fluid, points.p_low, -10.0, points.p_high, 1.0), 50.0, 1e-3));
+    // The other way round nobody can tell: every wet enthalpy has this temperature.
+    assert_eq!(fluid.vapour_temperature(points.p_high, points.h2s), None);
 }
 
 /// Subcooling of a blend counts from its bubble line: from the dew line it would be 4.8 K more (R449A at 40 °C).
