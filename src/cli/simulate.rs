@@ -11,14 +11,18 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::simulate::{Fleet, FleetConfig, FleetError, parse_duration, write_timestamp};
+use crate::simulate::{
+    Application, Dirt, DirtError, Fleet, FleetConfig, FleetError, Growth, Soiler, fault_table,
+    maintenance_table, parse_duration, write_timestamp,
+};
 use crate::source::produce::{ProduceError, ProducerOptions};
+use crate::thermo::Refrigerant;
 
 mod output;
 #[cfg(test)]
 mod tests;
 
-use output::{Output, write_faults};
+use output::{Output, TableFile, write_text};
 
 /// Where a finite run starts if nothing else is said: a fixed time, so that the same command gives the same
 /// file.
@@ -29,7 +33,9 @@ const DEFAULT_DURATION: i64 = 86_400_000_000;
 /// Simulate plants and write their readings
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example:\n  coldstream simulate --machines 20 --duration 1h --out readings.parquet \
-    --faults faults.parquet\n  coldstream simulate --machines 20 --realtime --out kafka://127.0.0.1:9092/readings")]
+    --faults faults.parquet\n  coldstream simulate --machines 20 --realtime --out kafka://127.0.0.1:9092/readings\n  \
+    coldstream simulate --refrigerants all --applications all --dirt stuck,dropouts=0.5 --out dirty.jsonl \
+    --machines-out machines.toml")]
 pub struct SimulateArgs {
     /// Number of machines; their ids are 1..=N
     #[arg(long, default_value_t = 20)]
@@ -50,12 +56,34 @@ pub struct SimulateArgs {
     /// FILE.jsonl, FILE.parquet or kafka://HOST:PORT/TOPIC
     #[arg(long, value_name = "WHERE")]
     out: String,
-    /// Write the ground truth of the faults to FILE.parquet or FILE.jsonl
+    /// Write the ground truth of the faults to FILE.parquet or FILE.jsonl, at the end of the run
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
+    /// Write the repairs to FILE.parquet or FILE.jsonl, at the end of the run
+    #[arg(long, value_name = "FILE")]
+    maintenance: Option<PathBuf>,
+    /// Write what is known of the machines to FILE.toml, a machines.toml
+    #[arg(long, value_name = "FILE")]
+    machines_out: Option<PathBuf>,
     /// Share of the machines that get a fault, 0 to 1
     #[arg(long, default_value_t = 0.2, value_name = "SHARE")]
     faulty_share: f64,
+    /// How fast faults grow: `run`, within the run, however short; `real`, in days to months, as real ones do
+    #[arg(long, default_value = "run", value_parser = parse_growth)]
+    growth: Growth,
+    /// Refrigerants of the machines, in turn, such as R134a,R449A,R290, or `all`
+    #[arg(long, default_value = "R134a", value_name = "LIST")]
+    refrigerants: String,
+    /// What they keep cold, in turn: high, medium, low, or `all`
+    #[arg(long, default_value = "medium", value_name = "LIST")]
+    applications: String,
+    /// Share of the machines whose pressures are gauge, not absolute, 0 to 1
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    gauge_share: f64,
+    /// Make the data dirty: kinds, each with the share of the machines it befalls, such as stuck,dropouts=0.5, or all=0.2
+    /// (noise, drift, stuck, spikes, dropouts, duplicates, out_of_order, clock_skew, replay, gauge, psi, fahrenheit)
+    #[arg(long, value_name = "KINDS", value_parser = parse_dirt)]
+    dirt: Option<Dirt>,
     /// One period of readings a period, as real plants do; Ctrl-C ends
     #[arg(long)]
     realtime: bool,
@@ -73,6 +101,14 @@ pub enum SimulateError {
     /// `--out` or `--faults` names neither a known kind of file nor a topic.
     #[error("cannot tell from `{0}` what to write")]
     Target(String),
+    /// `--refrigerants` or `--applications` names what there is not.
+    #[error("there is no `{word}`: there are all, {known}")]
+    Unknown {
+        /// The word.
+        word: String,
+        /// What there is.
+        known: String,
+    },
     /// The file exists.
     #[error("`{0}` exists already")]
     Exists(PathBuf),
@@ -102,7 +138,7 @@ impl SimulateError {
             Self::Target(_) => Some("write FILE.jsonl, FILE.parquet or kafka://HOST:PORT/TOPIC".into()),
             Self::Exists(_) => Some("add --force to overwrite it".into()),
             Self::Send(error) => error.hint(),
-            Self::Write { .. } | Self::Fleet(_) | Self::Terminal(_) => None,
+            Self::Unknown { .. } | Self::Write { .. } | Self::Fleet(_) | Self::Terminal(_) => None,
         }
     }
 
@@ -118,6 +154,7 @@ pub fn run(args: SimulateArgs) -> Result<(), SimulateError> {
         false => parse_start(DEFAULT_START).unwrap_or(0),
     });
     let duration = args.duration.or((!args.realtime).then_some(DEFAULT_DURATION));
+    let (refrigerants, applications) = designs(&args.refrigerants, &args.applications)?;
     let config = FleetConfig {
         machines: args.machines,
         seed: args.seed,
@@ -125,13 +162,23 @@ pub fn run(args: SimulateArgs) -> Result<(), SimulateError> {
         period: args.period,
         duration,
         faulty_share: args.faulty_share,
+        growth: args.growth,
+        refrigerants,
+        applications,
+        gauge_share: args.gauge_share,
     };
     let mut fleet = Fleet::new(&config)?;
     let options = ProducerOptions { partitions: args.partitions, ..ProducerOptions::default() };
     let mut output = Output::create(&args.out, args.force, &options)?;
-    if let Some(path) = &args.faults {
-        write_faults(path, args.force, fleet.faults())?;
+    // Opened before the run, so that a wrong name is not found after it.
+    let table =
+        |path: &Option<PathBuf>| path.as_ref().map(|path| TableFile::create(path, args.force)).transpose();
+    let (faults, maintenance) = (table(&args.faults)?, table(&args.maintenance)?);
+    if let Some(path) = &args.machines_out {
+        write_text(path, args.force, &fleet.machines_toml())?;
     }
+    let mut soiler = args.dirt.as_ref().map(|dirt| Soiler::new(&fleet, args.seed, dirt));
+    let mut arrived = Vec::new();
     let interrupted = if args.realtime { interruption()? } else { Arc::default() };
     let bar = progress_bar(&fleet);
     let clock = Instant::now();
@@ -141,11 +188,25 @@ pub fn run(args: SimulateArgs) -> Result<(), SimulateError> {
             break;
         }
         let Some(batch) = fleet.step() else { break };
-        for reading in batch {
-            output.write(reading)?;
-        }
         last = batch.last().map(|reading| reading.timestamp);
         bar.inc(batch.len() as u64);
+        match &mut soiler {
+            None => batch.iter().try_for_each(|reading| output.write(reading))?,
+            Some(soiler) => {
+                soiler.pass(batch, &mut arrived);
+                arrived.drain(..).try_for_each(|reading| output.write(&reading))?;
+            }
+        }
+    }
+    if let Some(soiler) = &mut soiler {
+        soiler.finish(&mut arrived);
+        arrived.drain(..).try_for_each(|reading| output.write(&reading))?;
+    }
+    if let Some(file) = faults {
+        file.write(fault_table(fleet.faults()))?;
+    }
+    if let Some(file) = maintenance {
+        file.write(maintenance_table(fleet.faults(), last.unwrap_or(start)))?;
     }
     let stored = output.finish()?;
     bar.finish_and_clear();
@@ -205,6 +266,52 @@ fn wait_until(clock: Instant, period: i64, step: u64, interrupted: &AtomicBool) 
             Some(left) => thread::sleep(left.min(NAP)),
         }
     }
+}
+
+/// The refrigerants and the applications that two lists mean. `all` are those that suit the other list.
+fn designs(
+    refrigerants: &str,
+    applications: &str,
+) -> Result<(Vec<Refrigerant>, Vec<Application>), SimulateError> {
+    let is_all = |text: &str| text.trim() == "all";
+    let (mut fluids, mut uses) = (
+        list(refrigerants, &Refrigerant::ALL, Refrigerant::parse, Refrigerant::name)?,
+        list(applications, &Application::ALL, Application::parse, Application::name)?,
+    );
+    if is_all(refrigerants) {
+        fluids.retain(|fluid| uses.iter().any(|application| application.suits(*fluid)));
+    }
+    if is_all(applications) {
+        uses.retain(|application| fluids.iter().any(|fluid| application.suits(*fluid)));
+    }
+    Ok((fluids, uses))
+}
+
+/// The things that a list of names, or `all`, means.
+fn list<T: Copy>(
+    text: &str,
+    all: &[T],
+    parse: fn(&str) -> Option<T>,
+    name: fn(T) -> &'static str,
+) -> Result<Vec<T>, SimulateError> {
+    if text.trim() == "all" {
+        return Ok(all.to_vec());
+    }
+    let known = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
+    let unknown = |word: &str| SimulateError::Unknown { word: word.to_owned(), known: known() };
+    text.split(',').map(str::trim).map(|word| parse(word).ok_or_else(|| unknown(word))).collect()
+}
+
+fn parse_growth(text: &str) -> Result<Growth, String> {
+    match text {
+        "run" => Ok(Growth::Run),
+        "real" => Ok(Growth::Real),
+        _ => Err("write run or real".to_owned()),
+    }
+}
+
+fn parse_dirt(text: &str) -> Result<Dirt, DirtError> {
+    text.parse()
 }
 
 /// A time of the command line, microseconds since the epoch; without a zone it is UTC.

@@ -2,15 +2,18 @@
 
 use std::ops::Range;
 
-use super::fault::{Effect, Fault, FaultKind};
+use super::design::{Application, Build, Design};
+use super::fault::{Effect, Fault, FaultKind, Service};
+use super::growth::Growth;
 use super::plant::Plant;
 use super::random::{Purpose, Stream};
 use super::reading::Reading;
+use crate::thermo::Refrigerant;
 
 /// One day in microseconds: how far ahead the faults of an endless run are planned.
 const DAY: i64 = 86_400_000_000;
 /// The physics takes steps of at most this many microseconds, however long the period is.
-const LONGEST_STEP: i64 = 60_000_000;
+const LONGEST_STEP: i64 = 20_000_000;
 /// 9999-12-31 in microseconds since the epoch: the last day that RFC 3339 can write.
 const LAST_TIME: i64 = 253_402_214_400_000_000;
 
@@ -31,12 +34,31 @@ pub struct FleetConfig {
     /// Share of the machines, 0..=1, that get one fault within the run (in an endless run: within the first
     /// day). The share is kept for every number of machines, to one machine.
     pub faulty_share: f64,
+    /// How fast these faults grow.
+    pub growth: Growth,
+    /// Refrigerants of the machines, in turn.
+    pub refrigerants: Vec<Refrigerant>,
+    /// What the machines keep cold, in turn (once all refrigerants have had their turn). Pairs that nobody builds are left out.
+    pub applications: Vec<Application>,
+    /// Share of the machines, 0..=1, whose pressures are above that of the air, not absolute.
+    pub gauge_share: f64,
 }
 
 impl Default for FleetConfig {
     fn default() -> Self {
         let start = 1_704_067_200_000_000; // 2024-01-01T00:00:00Z
-        Self { machines: 20, seed: 1, start, period: 1_000_000, duration: None, faulty_share: 0.2 }
+        Self {
+            machines: 20,
+            seed: 1,
+            start,
+            period: 1_000_000,
+            duration: None,
+            faulty_share: 0.2,
+            growth: Growth::Run,
+            refrigerants: vec![Refrigerant::R134a],
+            applications: vec![Application::Medium],
+            gauge_share: 0.0,
+        }
     }
 }
 
@@ -50,8 +72,17 @@ pub enum FleetError {
     #[error("the period must be longer than zero")]
     Period,
     /// Not a share.
-    #[error("the share of faulty machines must lie between 0 and 1, not {0}")]
+    #[error("a share of the machines must lie between 0 and 1, not {0}")]
     Share(f64),
+    /// No refrigerant or no application.
+    #[error("a fleet needs at least one refrigerant and one application")]
+    NoDesign,
+    /// A refrigerant for none of the applications.
+    #[error("{} suits none of the applications asked for", .0.name())]
+    Refrigerant(Refrigerant),
+    /// An application that none of the refrigerants is for.
+    #[error("none of the refrigerants asked for suits {} temperature", .0.name())]
+    Application(Application),
     /// A run that starts before 1970, ends after the year 9999 or has no length.
     #[error("the run must have a length and lie between the years 1970 and 9999")]
     Time,
@@ -99,27 +130,38 @@ pub struct Fleet {
 impl Fleet {
     /// Builds the machines and plans their faults.
     pub fn new(config: &FleetConfig) -> Result<Self, FleetError> {
-        let &FleetConfig { machines, seed, start, period, duration, faulty_share } = config;
+        let &FleetConfig {
+            machines, seed, start, period, duration, faulty_share, growth, gauge_share, ..
+        } = config;
         if machines == 0 {
             return Err(FleetError::NoMachines);
         }
         if period <= 0 {
             return Err(FleetError::Period);
         }
-        if !(0.0..=1.0).contains(&faulty_share) {
-            return Err(FleetError::Share(faulty_share));
+        if let Some(share) =
+            [faulty_share, gauge_share].into_iter().find(|share| !(0.0..=1.0).contains(share))
+        {
+            return Err(FleetError::Share(share));
         }
         let horizon = duration.unwrap_or(DAY);
         let end = start.checked_add(horizon);
         if start < 0 || horizon <= 0 || end.is_none_or(|end| end > LAST_TIME) {
             return Err(FleetError::Time);
         }
-        // The fractions of k times the share are spread evenly, so any first N machines hold the share.
-        let shift = Stream::new(seed, 0, Purpose::Fleet).uniform();
-        let faulty = |machine: &u32| (f64::from(*machine) * faulty_share + shift).fract() < faulty_share;
-        let faulty = (1..=machines).filter(faulty);
-        let faults: Vec<_> = faulty.map(|machine| Fault::plan(seed, machine, start, horizon)).collect();
-        let plants = (1..=machines).map(|machine| Plant::new(seed, machine, start)).collect();
+        let designs = designs(config)?;
+        let chosen = Shares::new(seed);
+        let faulty = (1..=machines).filter(|machine| chosen.holds(*machine, faulty_share));
+        let faults: Vec<_> =
+            faulty.map(|machine| Fault::plan(seed, machine, start, horizon, growth)).collect();
+        let plant = |machine: u32| {
+            let (refrigerant, application, design) = &designs[(machine as usize - 1) % designs.len()];
+            // Apart from the faulty ones: a reference has nothing to do with health.
+            let gauge = chosen.shifted().holds(machine, gauge_share);
+            let build = Build::new(seed, machine, *refrigerant, *application, design, gauge);
+            Plant::new(seed, machine, start, build)
+        };
+        let plants = (1..=machines).map(plant).collect();
         let steps = duration.map(|duration| parts(duration, period));
         let faults_of = ranges(&faults, machines);
         Ok(Self { plants, faults, faults_of, readings: Vec::new(), start, period, step: 0, steps })
@@ -133,17 +175,17 @@ impl Fleet {
         }
         let time = self.next_time()?;
         self.readings.clear();
+        let parts = if self.step > 0 { parts(self.period, LONGEST_STEP) } else { 0 };
+        let part = self.period as f64 / parts as f64;
         for (plant, faults) in self.plants.iter_mut().zip(&self.faults_of) {
-            let effects = self.faults[faults.clone()].iter().map(|fault| fault.effect(time));
-            let effect = effects.fold(Effect::NONE, Effect::and);
-            if self.step > 0 {
-                let parts = parts(self.period, LONGEST_STEP);
-                let dt = self.period as f64 / parts as f64 / 1e6;
-                for _ in 0..parts {
-                    plant.advance(time, dt, &effect);
+            let faults = &mut self.faults[faults.clone()];
+            for left in (0..parts).rev() {
+                let time = time - (part * left as f64) as i64;
+                if plant.advance(time, part / 1e6, &effect(faults, time), service(faults, time)) {
+                    faults.iter_mut().for_each(|fault| fault.lock_out(time));
                 }
             }
-            self.readings.push(plant.read(time, &effect));
+            self.readings.push(plant.read(time, &effect(faults, time)));
         }
         self.step += 1;
         Some(&self.readings)
@@ -151,7 +193,8 @@ impl Fleet {
 
     /// Gives `machine` a fault of `kind` from its next reading on: it grows for `growth` microseconds to `severity`
     /// (0..=1) and is repaired after `duration` microseconds, or never. A fault of the same kind is replaced: it ends
-    /// now, or never comes if it was still to come.
+    /// now, or never comes if it was still to come. Without a failure that someone repairs, a machine that its safety switches lock out
+    /// tries again after half an hour.
     pub fn inject(
         &mut self,
         machine: u32,
@@ -176,11 +219,12 @@ impl Fleet {
         let onset = self.next_time().ok_or(InjectError::Over)?;
         let until = |time: i64| onset.saturating_add(time).min(LAST_TIME);
         let failure = duration.map_or(LAST_TIME, until);
-        let fault = Fault { machine, kind, onset, grown: until(growth), failure, severity };
+        let fault = Fault { machine, kind, onset, grown: until(growth), failure, repair: failure, severity };
         let same = |other: &Fault| other.machine == machine && other.kind == kind;
         self.faults.retain(|other| !same(other) || other.onset < onset);
         for other in self.faults.iter_mut().filter(|other| same(other)) {
             other.failure = other.failure.min(onset);
+            other.repair = other.repair.min(onset);
         }
         let behind = self.faults.partition_point(|other| other.machine <= machine);
         self.faults.insert(behind, fault);
@@ -198,7 +242,7 @@ impl Fleet {
     }
 
     /// Time of the next readings; none after the last time that can be written.
-    fn next_time(&self) -> Option<i64> {
+    pub(super) fn next_time(&self) -> Option<i64> {
         self.start.checked_add(self.period.checked_mul(i64::try_from(self.step).ok()?)?)
     }
 
@@ -212,9 +256,77 @@ impl Fleet {
         self.steps
     }
 
+    /// The machines and how they are built.
+    pub(super) fn builds(&self) -> impl Iterator<Item = (u32, &Build)> {
+        self.plants.iter().map(|plant| (plant.machine, &plant.build))
+    }
+
+    /// Whether `machine` reports pressures above that of the air, and the pressure of that, bar.
+    pub(super) fn pressure_reference(&self, machine: u32) -> (bool, f64) {
+        let plant = self.plants.get((machine as usize).wrapping_sub(1));
+        plant.map_or((false, 0.0), |plant| (plant.build.gauge, plant.build.air_pressure()))
+    }
+
     /// Number of machines.
     pub fn machines(&self) -> usize {
         self.plants.len()
+    }
+}
+
+/// What `faults` of one machine do together at `time`.
+fn effect(faults: &[Fault], time: i64) -> Effect {
+    faults.iter().map(|fault| fault.effect(time)).fold(Effect::NONE, Effect::and)
+}
+
+/// Whether `faults` of one machine have taken it out of use at `time`.
+fn service(faults: &[Fault], time: i64) -> Service {
+    let services = faults.iter().map(|fault| fault.service(time));
+    services.max().unwrap_or(Service::InUse)
+}
+
+/// The pairs of refrigerant and application that machines have in turn. Pairs that nobody builds are left out; a refrigerant or an
+/// application that is left without a pair is refused.
+fn designs(config: &FleetConfig) -> Result<Vec<(Refrigerant, Application, Design)>, FleetError> {
+    let FleetConfig { refrigerants, applications, .. } = config;
+    let mut designs: Vec<(Refrigerant, Application, Design)> = Vec::new();
+    for &application in applications {
+        for &refrigerant in refrigerants {
+            designs.extend(
+                Design::new(refrigerant, application).map(|design| (refrigerant, application, design)),
+            );
+        }
+    }
+    if let Some(refrigerant) = refrigerants.iter().find(|one| designs.iter().all(|(other, ..)| other != *one))
+    {
+        return Err(FleetError::Refrigerant(*refrigerant));
+    }
+    if let Some(application) =
+        applications.iter().find(|one| designs.iter().all(|(_, other, _)| other != *one))
+    {
+        return Err(FleetError::Application(*application));
+    }
+    if designs.is_empty() { Err(FleetError::NoDesign) } else { Ok(designs) }
+}
+
+/// Which machines belong to a share of them. The fractions of k times the share are spread evenly, so any first N machines
+/// hold the share, to one machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shares {
+    shift: f64,
+}
+
+impl Shares {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { shift: Stream::new(seed, 0, Purpose::Fleet).uniform() }
+    }
+
+    /// Another choice of machines.
+    pub(super) fn shifted(self) -> Self {
+        Self { shift: (self.shift + 0.618).fract() }
+    }
+
+    pub(super) fn holds(self, machine: u32, share: f64) -> bool {
+        (f64::from(machine) * share + self.shift).fract() < share
     }
 }
 

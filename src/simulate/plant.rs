@@ -1,286 +1,224 @@
-//! One plant: a cold room with its machine.
+//! One plant: a cold room with its machine, second by second.
+//!
+//! The cycle is in balance at every moment ([`super::balance`]); what is measured follows it with first-order lags: evaporation in 30 s,
+//! condensation in 90 s, the discharge gas in 200 s. Air and product of the room store heat; frost grows on the coil and is melted.
 
-use super::fault::Effect;
+use super::balance::{Around, Balance};
+use super::control::{Control, THERMOSTAT, View};
+use super::design::{Build, HUMIDITY, IDLE_CURRENT, KW_PER_AMPERE, MOTOR, saturated};
+use super::fault::{Effect, Service};
 use super::random::{Purpose, Stream, Wander};
-use super::reading::{Mode, Reading, Sensor};
-use super::refrigerant::{Cycle, p_sat, t_sat};
+use super::reading::Mode;
+use super::weather::{Load, Weather};
+use crate::thermo::Line;
 
-/// Heat capacity of the room's air and goods as the thermostat sees it, kJ/K.
-const ROOM_CAPACITY: f64 = 2_000.0;
-/// Heat that comes through the walls, kW/K.
-const WALLS: f64 = 0.06;
-/// The thermostat switches this far from the set-point, K.
-const THERMOSTAT: f64 = 1.0;
-/// Shortest time on or off, s.
-const SHORTEST_CYCLE: f64 = 180.0;
-/// A defrost takes this long, s.
-const DEFROST: f64 = 900.0;
-/// Heat of the defrost heater that reaches the room, kW.
-const HEATER: f64 = 2.0;
-/// Condensation is kept above this temperature in winter, °C.
-const HEAD_FLOOR: f64 = 25.0;
-/// Displacement of a machine of 8 kW, m³/s.
-const NOMINAL_DISPLACEMENT: f64 = 0.007_0;
-/// Electrical power that becomes shaft power.
-const MOTOR: f64 = 0.88;
-/// kW per ampere of a three-phase motor at 400 V and a power factor of 0.82.
-const KW_PER_AMPERE: f64 = 0.568;
-/// The least that a suction pressure sensor shows, bar.
-const LEAST_PRESSURE: f64 = 0.1;
-/// Current of the idling motor, A.
-const IDLE_CURRENT: f64 = 1.2;
-
-/// A machine's own size and its sensors' fixed errors.
-#[derive(Debug, Clone)]
-struct Build {
-    displacement: f64,
-    evaporator: f64,
-    condenser: f64,
-    set_point: f64,
-    superheat: f64,
-    subcooling: f64,
-    vibration: f64,
-    load: f64,
-    ambient: f64,
-    defrost_interval: f64,
-    bias: [f64; Sensor::COUNT],
-}
-
-impl Build {
-    /// Machines differ by up to 15 % in size, as real ones of one type do.
-    fn new(stream: &mut Stream) -> Self {
-        let mut size = |nominal: f64| nominal * stream.between(0.85, 1.15);
-        let displacement = size(NOMINAL_DISPLACEMENT);
-        let (evaporator, condenser) = (size(0.70), size(0.85));
-        let (superheat, subcooling) = (size(8.0), size(5.0));
-        // Whoever planned the room chose a machine that fits its load.
-        let load = size(4.8) * displacement / NOMINAL_DISPLACEMENT;
-        let vibration = size(0.020);
-        let defrost_interval = size(8.0 * 3_600.0);
-        let set_point = stream.between(0.0, 3.0);
-        let ambient = stream.between(20.0, 24.0);
-        let bias = std::array::from_fn(|i| Sensor::ALL[i].bias() * stream.between(-1.0, 1.0));
-        Self {
-            displacement,
-            evaporator,
-            condenser,
-            set_point,
-            superheat,
-            subcooling,
-            vibration,
-            load,
-            ambient,
-            defrost_interval,
-            bias,
-        }
-    }
-}
+/// Heat capacity of the air and of what follows it within minutes (coil, shelves, packaging), kJ/K.
+const AIR: f64 = 600.0;
+/// Heat capacity of the product, kJ/K, and its conductance to the air, kW/K.
+const PRODUCT: f64 = 3_000.0;
+const PRODUCT_TO_AIR: f64 = 0.15;
+/// Lag of the controller's air sensor, s.
+const AIR_SENSOR: f64 = 100.0;
+/// Electrical power of the defrost heater, kW, and what of it melts ice; the rest warms the room.
+pub(super) const HEATER: f64 = 2.5;
+const HEATER_TO_COIL: f64 = 1.5;
+/// Heat capacity of the coil, kJ/K, and heat that melts one unit of frost, kJ.
+const COIL: f64 = 45.0;
+const MELTING: f64 = 2_000.0;
+/// Without its fan the evaporator has this share of its conductance.
+const NO_FAN: f64 = 0.3;
 
 /// A plant between two steps.
 #[derive(Debug, Clone)]
 pub(super) struct Plant {
-    machine: u32,
-    build: Build,
-    stream: Stream,
-    weather: Wander,
-    use_of_room: Wander,
+    pub(super) machine: u32,
+    pub(super) build: Build,
+    pub(super) stream: Stream,
+    pub(super) weather: Weather,
+    load: Load,
     hunting: Wander,
-    mode: Mode,
-    /// Seconds in this mode.
-    in_mode: f64,
-    /// Seconds until the next defrost.
-    until_defrost: f64,
-    room: f64,
-    ambient: f64,
-    te: f64,
-    tc: f64,
-    superheat: f64,
-    subcooling: f64,
-    discharge: f64,
+    pub(super) control: Control,
+    pub(super) balance: Balance,
+    pub(super) air: f64,
+    pub(super) product: f64,
+    pub(super) air_sensor: f64,
+    pub(super) ambient: f64,
+    pub(super) te: f64,
+    pub(super) tc: f64,
+    pub(super) superheat: f64,
+    pub(super) subcooling: f64,
+    pub(super) discharge: f64,
     /// Power into the gas, kW.
-    work: f64,
-    efficiency: f64,
+    pub(super) work: f64,
+    pub(super) cooling: f64,
+    pub(super) speed: f64,
+    /// Frost, in units of what halves the evaporator; what a defrost will leave.
+    pub(super) frost: f64,
+    left: f64,
 }
 
 impl Plant {
     /// Plant number `machine` at `start`, run in for up to an hour, so that the machines of a fleet do not
     /// switch together.
-    pub(super) fn new(seed: u64, machine: u32, start: i64) -> Self {
+    pub(super) fn new(seed: u64, machine: u32, start: i64, build: Build) -> Self {
         let mut stream = Stream::new(seed, machine, Purpose::Plant);
-        let build = Build::new(&mut stream);
-        let weather = Wander::new(2.5, 2.0 * 86_400.0, &mut stream);
-        let use_of_room = Wander::new(0.10, 1_800.0, &mut stream);
+        let weather = Weather::new(&build, &mut stream);
+        let load = Load::new(&build, &mut stream);
         let hunting = Wander::new(0.5, 120.0, &mut stream);
-        let room = build.set_point + stream.between(-0.5, 1.0);
-        let until_defrost = build.defrost_interval * stream.uniform() + DEFROST;
+        let air = build.set_point + stream.between(-0.5, 1.0);
+        let until_defrost = build.defrost_interval * stream.uniform() + 900.0;
+        let balance = build.balance;
         let mut plant = Self {
             machine,
             stream,
             weather,
-            use_of_room,
+            load,
             hunting,
-            mode: Mode::Cooling,
-            in_mode: SHORTEST_CYCLE,
-            until_defrost,
-            room,
+            control: Control::new(until_defrost),
+            air,
+            product: air,
+            air_sensor: air,
             ambient: build.ambient,
-            te: room - 11.0,
-            tc: build.ambient + 13.0,
-            superheat: build.superheat,
-            subcooling: build.subcooling,
-            discharge: 65.0,
-            work: 3.0,
-            efficiency: 0.68,
+            te: balance.te,
+            tc: balance.tc - 8.0,
+            superheat: build.unit.superheat,
+            subcooling: build.unit.subcooling,
+            discharge: 65.0_f64.min(balance.tc + 30.0),
+            work: balance.work,
+            cooling: balance.cooling,
+            balance,
+            speed: 1.0,
+            frost: 0.2 * (1.0 - until_defrost / build.defrost_interval).max(0.0),
+            left: 0.0,
             build,
         };
-        let steps = 20 + (plant.stream.uniform() * 100.0) as u32;
+        let steps = 40 + (plant.stream.uniform() * 200.0) as u32;
         for _ in 0..steps {
-            plant.advance(start, 30.0, &Effect::NONE);
+            plant.advance(start, 15.0, &Effect::NONE, Service::InUse);
         }
         plant
     }
 
-    /// Lets `dt` seconds (at most 60) pass, up to `time` in microseconds since the epoch.
-    pub(super) fn advance(&mut self, time: i64, dt: f64, effect: &Effect) {
-        let stream = &mut self.stream;
-        self.weather.advance(dt, stream);
-        self.use_of_room.advance(dt, stream);
-        self.hunting.advance(dt, stream);
-        let hours = time as f64 / 3.6e9;
-        let wave = |period: f64, crest: f64| ((hours - crest) / period * std::f64::consts::TAU).cos();
-        // Warmest at 15 h, and at the end of July; the machine room softens both.
-        let season = 6.0 * wave(8_766.0, 5_088.0);
-        self.ambient = self.build.ambient + season + 5.0 * wave(24.0, 15.0) + self.weather.value;
-
-        self.switch(dt);
-        let cooling = match self.mode {
-            Mode::Cooling => self.run(dt, effect),
-            Mode::Off => {
-                self.rest(dt, self.room);
-                0.0
-            }
-            Mode::Defrost => {
-                self.rest(dt, 10.0);
-                -HEATER
-            }
+    /// Lets `dt` seconds (at most 20) pass, up to `time` in microseconds since the epoch. True when the machine locks itself out.
+    pub(super) fn advance(&mut self, time: i64, dt: f64, effect: &Effect, service: Service) -> bool {
+        self.hunting.advance(dt, &mut self.stream);
+        self.ambient = self.weather.advance(time, dt, &mut self.stream);
+        let load = self.load.advance(time, dt, self.air, self.ambient, &mut self.stream);
+        self.air_sensor += lag(dt, AIR_SENSOR) * (self.air - self.air_sensor);
+        let before = self.control.mode;
+        let view = View {
+            air: self.air_sensor,
+            te: self.te,
+            p_high: self.p_high(effect),
+            discharge: self.discharge,
+            current: self.current(),
+            service,
         };
-        let by_day = if (7.0..20.0).contains(&hours.rem_euclid(24.0)) { 1.1 } else { 0.85 };
-        let load =
-            self.build.load * by_day * (1.0 + self.use_of_room.value) + WALLS * (self.ambient - self.room);
-        self.room += dt * (load - cooling) / ROOM_CAPACITY;
-    }
-
-    /// The thermostat and the defrost clock.
-    fn switch(&mut self, dt: f64) {
-        self.in_mode += dt;
-        self.until_defrost -= dt;
-        let too_warm = self.room > self.build.set_point + THERMOSTAT;
-        let too_cold = self.room < self.build.set_point - THERMOSTAT;
-        let settled = self.in_mode >= SHORTEST_CYCLE;
-        let next = match self.mode {
-            Mode::Cooling | Mode::Off if self.until_defrost <= 0.0 => {
-                self.until_defrost = self.build.defrost_interval;
-                Mode::Defrost
-            }
-            Mode::Cooling if too_cold && settled => Mode::Off,
-            Mode::Off if too_warm && settled => Mode::Cooling,
-            Mode::Defrost if self.in_mode >= DEFROST => Mode::Off,
-            mode => mode,
-        };
-        if next != self.mode {
-            self.mode = next;
-            self.in_mode = 0.0;
+        let locked_out = self.control.advance(dt, &self.build, &view);
+        if self.control.mode == Mode::Defrost && before != Mode::Defrost {
+            self.left = self.frost * (1.0 - effect.defrost);
         }
+        if service == Service::Working {
+            self.frost = 0.0;
+        }
+        let heat = match self.control.mode {
+            Mode::Starting | Mode::Cooling => {
+                self.run(dt, effect, 1.0);
+                -self.cooling
+            }
+            Mode::FanDelay => {
+                self.run(dt, effect, NO_FAN);
+                -self.cooling
+            }
+            Mode::PumpDown => self.pump_down(dt),
+            Mode::Defrost => self.melt(dt),
+            Mode::Off | Mode::Drip | Mode::Standby | Mode::Fault => self.rest(dt, self.air),
+        };
+        let from_product = PRODUCT_TO_AIR * (self.product - self.air);
+        self.air += dt * (load + heat + from_product) / AIR;
+        self.product -= dt * from_product / PRODUCT;
+        locked_out
     }
 
-    /// The compressor runs; the answer is the cooling capacity, kW.
-    fn run(&mut self, dt: f64, effect: &Effect) -> f64 {
-        let build = &self.build;
-        // A receiver's worth of refrigerant can go before the valve gets gas with its liquid.
-        let starved = ((effect.charge_lost - 0.16) / 0.19).max(0.0);
-        let sh_target = build.superheat + 10.6 * starved + self.hunting.value;
-        let sc_target = (build.subcooling - 25.0 * effect.charge_lost).max(0.0);
-        self.superheat += lag(dt, 60.0) * (sh_target - self.superheat);
-        self.subcooling += lag(dt, 90.0) * (sc_target - self.subcooling);
+    /// The compressor runs, with `fan` times the evaporator's conductance.
+    fn run(&mut self, dt: f64, effect: &Effect, fan: f64) {
+        if self.build.variable {
+            let wanted = (0.7 + 0.3 * (self.air_sensor - self.build.set_point) / THERMOSTAT).clamp(0.5, 1.0);
+            self.speed += lag(dt, 60.0) * (wanted - self.speed);
+        }
+        let frosted = 1.0 / (1.0 + self.frost * self.frost.sqrt());
+        let around =
+            Around { air: self.air, ambient: self.ambient, evaporator: frosted * fan, speed: self.speed };
+        self.balance.settle(&self.build.unit, &around, effect, self.build.limits.search);
+        let balance = &self.balance;
+        let superheat = (balance.superheat + self.hunting.value * effect.hunting).max(0.0);
+        self.superheat += lag(dt, 60.0) * (superheat - self.superheat);
+        self.subcooling += lag(dt, 90.0) * (balance.subcooling - self.subcooling);
+        self.te += lag(dt, 30.0) * (balance.te - self.te);
+        self.tc += lag(dt, 90.0) * (balance.tc - self.tc);
+        self.work += lag(dt, 8.0) * (balance.work - self.work);
+        self.cooling += lag(dt, 30.0) * (balance.cooling - self.cooling);
+        // A discharge beyond the tables is hotter than any safety switch allows.
+        let discharge = balance.discharge(&self.build.unit).unwrap_or(self.build.limits.discharge + 20.0);
+        self.discharge += lag(dt, 200.0) * (discharge - self.discharge);
+        let damp = HUMIDITY * saturated(self.air) - saturated(self.te);
+        self.frost += self.build.frosting * damp.max(0.0) * dt;
+    }
 
-        let cycle =
-            Cycle { te: self.te, tc: self.tc, superheat: self.superheat, subcooling: self.subcooling };
-        let duty = cycle.duty(effect.friction);
-        let cooling = duty.cooling * build.displacement;
-        self.work = duty.work * build.displacement;
-        self.efficiency = duty.efficiency;
-        // A starved evaporator is dry over half of its surface.
-        let evaporator = build.evaporator * (1.0 - 0.5 * starved);
-        let te_target = self.room - cooling / evaporator;
-        // 7 % of the work leaves through the compressor's shell.
-        let rejected = cooling + 0.93 * self.work;
-        let tc_target = (self.ambient + rejected / (build.condenser * effect.condenser)).max(HEAD_FLOOR);
-        // The longest step is bounded, or the evaporator would overshoot: its balance pulls back by half.
-        self.te += lag(dt, 30.0).min(0.5) * (te_target - self.te);
-        self.tc += lag(dt, 90.0) * (tc_target - self.tc);
-        self.discharge += lag(dt, 200.0) * (duty.discharge - self.discharge);
-        cooling
+    /// The liquid line is closed: the compressor empties the evaporator.
+    fn pump_down(&mut self, dt: f64) -> f64 {
+        self.te += lag(dt, 20.0) * (self.build.limits.pump_down - 6.0 - self.te);
+        self.tc += lag(dt, 90.0) * (self.ambient + 4.0 - self.tc);
+        self.work += lag(dt, 20.0) * (0.4 * self.balance.work - self.work);
+        self.cooling += lag(dt, 20.0) * -self.cooling;
+        -self.cooling
+    }
+
+    /// The heater warms the coil, and melts its frost at 0 °C.
+    fn melt(&mut self, dt: f64) -> f64 {
+        let te = self.te;
+        self.rest(dt, te);
+        let melting = te >= 0.0 && self.frost > self.left;
+        match melting {
+            true => self.frost = (self.frost - HEATER_TO_COIL * dt / MELTING).max(self.left),
+            false => self.te = te + HEATER_TO_COIL * dt / COIL,
+        }
+        HEATER - HEATER_TO_COIL
     }
 
     /// The compressor stands: the pressures drift to those of the coil (at `coil` °C) and of the ambient.
-    fn rest(&mut self, dt: f64, coil: f64) {
-        self.te += lag(dt, 300.0) * (coil - self.te);
+    fn rest(&mut self, dt: f64, coil: f64) -> f64 {
+        // The closed valves of a pump-down leak slowly.
+        let tau = if self.build.pumps_down { 900.0 } else { 300.0 };
+        self.te += lag(dt, tau) * (coil - self.te);
         self.tc += lag(dt, 400.0) * (self.ambient - self.tc);
         self.discharge += lag(dt, 1_200.0) * (self.ambient - self.discharge);
         self.superheat += lag(dt, 300.0) * -self.superheat;
         self.subcooling += lag(dt, 300.0) * -self.subcooling;
         self.work = 0.0;
+        self.cooling = 0.0;
+        if self.build.variable {
+            self.speed = 0.5;
+        }
+        0.0
     }
 
-    /// While it cools: how far the room is above the temperature at which the thermostat switches the compressor
+    /// Pressure in the condenser, bar absolute.
+    pub(super) fn p_high(&self, effect: &Effect) -> f64 {
+        let gas = self.build.unit.fluid.p_sat(self.tc, Line::Dew).unwrap_or(self.build.limits.p_high);
+        gas + effect.non_condensables
+    }
+
+    /// Current of the compressor, A.
+    pub(super) fn current(&self) -> f64 {
+        if self.control.mode.runs() { IDLE_CURRENT + self.work / MOTOR / KW_PER_AMPERE } else { 0.0 }
+    }
+
+    /// While it cools: how far its air is above the temperature at which the thermostat switches the compressor
     /// off, K.
     pub(super) fn still_to_cool(&self) -> Option<f64> {
-        let cooling = self.mode == Mode::Cooling && self.until_defrost > DEFROST;
-        cooling.then_some(self.room - (self.build.set_point - THERMOSTAT))
-    }
-
-    /// What the sensors say at `time`. Takes the same number of random numbers in every mode, so that a
-    /// fault does not change the noise.
-    pub(super) fn read(&mut self, time: i64, effect: &Effect) -> Reading {
-        let running = self.mode == Mode::Cooling;
-        let electric = self.work / MOTOR;
-        let shaking = if running { self.build.vibration * effect.vibration } else { 0.001 };
-        let suction = p_sat(self.te);
-        let shown_suction = (suction + effect.suction_offset).max(LEAST_PRESSURE);
-        // Superheat is no sensor: the controller takes it from suction temperature and suction pressure.
-        let drifted = effect.suction_offset != 0.0;
-        let superheat_error = if drifted { t_sat(suction) - t_sat(shown_suction) } else { 0.0 };
-        let mut reading = Reading::new(time, self.machine, self.mode);
-        for (sensor, bias) in Sensor::ALL.into_iter().zip(self.build.bias) {
-            let noise = self.stream.normal();
-            let value = match sensor {
-                Sensor::TempEvaporator => self.te,
-                Sensor::TempCondenser => self.tc,
-                Sensor::PressureHigh => p_sat(self.tc),
-                Sensor::PressureLow => shown_suction,
-                // Without flow these three have no meaning.
-                Sensor::Superheat | Sensor::Subcooling | Sensor::Efficiency if !running => continue,
-                Sensor::Superheat => self.superheat + superheat_error,
-                Sensor::Subcooling => self.subcooling,
-                Sensor::CompressorCurrent if running => {
-                    (IDLE_CURRENT + electric / KW_PER_AMPERE) * (1.0 + 0.01 * noise)
-                }
-                Sensor::CompressorCurrent => 0.0,
-                Sensor::Vibration => shaking * (0.15 * noise).exp(),
-                Sensor::Efficiency => self.efficiency,
-                Sensor::TempDischarge => self.discharge,
-                Sensor::TempSuction => self.te + self.superheat,
-                Sensor::TempAmbient => self.ambient,
-                Sensor::TempRoom => self.room,
-                Sensor::Power => {
-                    let rest = if self.mode == Mode::Defrost { HEATER } else { 0.0 };
-                    electric * (1.0 + 0.005 * noise) + 0.25 + rest
-                }
-            };
-            let value = value + bias + sensor.noise() * noise;
-            reading.set(sensor, if sensor.positive() { value.max(0.0) } else { value });
-        }
-        reading
+        let cooling = self.control.mode == Mode::Cooling && self.control.until_defrost > 900.0;
+        cooling.then_some(self.air_sensor - (self.build.set_point - THERMOSTAT))
     }
 }
 

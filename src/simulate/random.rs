@@ -9,6 +9,8 @@ pub(super) enum Purpose {
     Plant = 1,
     Fault = 2,
     Fleet = 3,
+    Build = 4,
+    Dirt = 5,
 }
 
 /// One stream of random numbers.

@@ -5,22 +5,63 @@ use chrono::{DateTime, Datelike, Timelike};
 /// What a machine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// The compressor runs.
-    Cooling,
     /// The compressor stands: the room is cold enough.
     Off,
+    /// The compressor has just started: nothing has settled yet.
+    Starting,
+    /// The compressor runs.
+    Cooling,
+    /// The compressor empties the evaporator before it stops.
+    PumpDown,
     /// The evaporator's ice is melted; the compressor stands.
     Defrost,
+    /// Water drips from the coil.
+    Drip,
+    /// The compressor cools the coil before the fan blows over it again.
+    FanDelay,
+    /// Out of use, for work on it.
+    Standby,
+    /// A safety switch has stopped the machine, or it has failed.
+    Fault,
 }
 
 impl Mode {
+    /// All modes.
+    pub const ALL: [Self; 9] = [
+        Self::Off,
+        Self::Starting,
+        Self::Cooling,
+        Self::PumpDown,
+        Self::Defrost,
+        Self::Drip,
+        Self::FanDelay,
+        Self::Standby,
+        Self::Fault,
+    ];
+
     /// The text in `operating_mode`.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Cooling => "cooling",
             Self::Off => "off",
+            Self::Starting => "starting",
+            Self::Cooling => "cooling",
+            Self::PumpDown => "pump_down",
             Self::Defrost => "defrost",
+            Self::Drip => "drip",
+            Self::FanDelay => "fan_delay",
+            Self::Standby => "standby",
+            Self::Fault => "fault",
         }
+    }
+
+    /// Whether the compressor runs.
+    pub fn runs(self) -> bool {
+        matches!(self, Self::Starting | Self::Cooling | Self::PumpDown | Self::FanDelay)
+    }
+
+    /// Whether refrigerant flows as the valve wills, so that superheat and subcooling have a meaning.
+    pub fn cools(self) -> bool {
+        matches!(self, Self::Starting | Self::Cooling)
     }
 }
 
@@ -64,10 +105,10 @@ sensors! {
     TempEvaporator = "temp_evaporator", 1, 0.3, 0.1, false;
     /// Condensation temperature, °C.
     TempCondenser = "temp_condenser", 1, 0.3, 0.1, false;
-    /// Discharge pressure, bar absolute.
+    /// Discharge pressure, bar; absolute or gauge, as the machine's reference says.
     PressureHigh = "pressure_high", 2, 0.12, 0.06, true;
-    /// Suction pressure, bar absolute.
-    PressureLow = "pressure_low", 2, 0.05, 0.02, true;
+    /// Suction pressure, bar; absolute or gauge, as the machine's reference says.
+    PressureLow = "pressure_low", 2, 0.05, 0.02, false;
     /// Superheat at the compressor, K; unknown while it stands.
     Superheat = "superheat", 1, 0.3, 0.14, false;
     /// Subcooling before the valve, K; unknown while the compressor stands.
@@ -86,8 +127,16 @@ sensors! {
     TempAmbient = "temp_ambient", 1, 0.3, 0.1, false;
     /// Room temperature, °C.
     TempRoom = "temp_room", 1, 0.3, 0.1, false;
+    /// Temperature within the product, °C.
+    TempProduct = "temp_product", 1, 0.3, 0.05, false;
     /// Electrical power of the whole machine, kW.
     Power = "power", 2, 0.0, 0.01, true;
+    /// Speed of the condenser's fan, % of its greatest.
+    FanSpeed = "fan_speed", 1, 0.0, 0.0, true;
+    /// Speed of the compressor, % of its greatest; machines with a variable one only.
+    CompressorSpeed = "compressor_speed", 1, 0.0, 0.0, true;
+    /// Opening of the expansion valve, %; machines with an electronic one only.
+    ValveOpening = "valve_opening", 1, 0.0, 0.0, true;
 }
 
 impl Sensor {
@@ -142,6 +191,11 @@ impl Reading {
     pub(super) fn set(&mut self, sensor: Sensor, value: f64) {
         let digits = (value * SCALE[sensor.decimals() as usize]).round();
         self.digits[sensor as usize] = Some(digits as i32);
+    }
+
+    /// Forgets a value.
+    pub(super) fn clear(&mut self, sensor: Sensor) {
+        self.digits[sensor as usize] = None;
     }
 
     /// A sensor's value in its unit; `None` where it has no meaning.

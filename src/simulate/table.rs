@@ -88,28 +88,64 @@ impl ReadingTable {
     }
 }
 
-/// Schema of the ground truth: `machine_id`, `fault`, `onset`, `failure`, `severity`.
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+fn time(name: &str) -> Field {
+    Field::new(name, timestamp_type(), false)
+}
+
+fn times(times: impl Iterator<Item = i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
+}
+
+fn texts<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(texts))
+}
+
+/// Schema of the ground truth: `machine_id`, `fault`, `onset`, `failure`, `severity`, `repair`.
 pub fn fault_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
-        Field::new(MACHINE_ID, DataType::Utf8, false),
-        Field::new("fault", DataType::Utf8, false),
-        Field::new("onset", timestamp_type(), false),
-        Field::new("failure", timestamp_type(), false),
+        text(MACHINE_ID),
+        text("fault"),
+        time("onset"),
+        time("failure"),
         Field::new("severity", DataType::Float64, false),
+        time("repair"),
     ]))
 }
 
-/// The ground truth as one record batch of [`fault_schema`].
+/// The ground truth as one record batch of [`fault_schema`]. Failures that the machines' safety switches bring about are known once
+/// they have happened: take it after the run.
 pub fn fault_table(faults: &[Fault]) -> Result<RecordBatch, ArrowError> {
-    let times = |time: fn(&Fault) -> i64| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from_iter_values(faults.iter().map(time)).with_timezone("UTC"))
-    };
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(faults.iter().map(|fault| fault.machine.to_string()))),
-        Arc::new(StringArray::from_iter_values(faults.iter().map(|fault| fault.kind.name()))),
-        times(|fault| fault.onset),
-        times(|fault| fault.failure),
+    let columns = vec![
+        texts(faults.iter().map(|fault| fault.machine.to_string())),
+        texts(faults.iter().map(|fault| fault.kind.name())),
+        times(faults.iter().map(|fault| fault.onset)),
+        times(faults.iter().map(|fault| fault.failure)),
         Arc::new(Float64Array::from_iter_values(faults.iter().map(|fault| fault.severity))),
+        times(faults.iter().map(|fault| fault.repair)),
     ];
     RecordBatch::try_new(fault_schema(), columns)
+}
+
+/// Schema of the work that people have done: `timestamp`, `machine_id`, `action`, `fault` (what they found), `comment`.
+pub fn maintenance_schema() -> SchemaRef {
+    let fields = [time(TIMESTAMP), text(MACHINE_ID), text("action"), text("fault"), text("comment")];
+    Arc::new(Schema::new(fields.to_vec()))
+}
+
+/// The repairs up to `until` (microseconds since the epoch) as one record batch of [`maintenance_schema`], in the order of time.
+pub fn maintenance_table(faults: &[Fault], until: i64) -> Result<RecordBatch, ArrowError> {
+    let mut done: Vec<&Fault> = faults.iter().filter(|fault| fault.repair <= until).collect();
+    done.sort_by_key(|fault| (fault.repair, fault.machine));
+    let columns = vec![
+        times(done.iter().map(|fault| fault.repair)),
+        texts(done.iter().map(|fault| fault.machine.to_string())),
+        texts(done.iter().map(|_| "repair")),
+        texts(done.iter().map(|fault| fault.kind.name())),
+        texts(done.iter().map(|fault| fault.kind.repair())),
+    ];
+    RecordBatch::try_new(maintenance_schema(), columns)
 }

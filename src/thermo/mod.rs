@@ -15,13 +15,14 @@
 //! 25 J/kg for the others), density 0.02 %, a cycle's cooling, work and COP 0.003 %. What CoolProp itself is worth is said by its sources:
 //! `docs/thermodynamics.md`.
 //!
-//! Nothing here does I/O or knows of it, nor of SQL.
+//! Nothing here does I/O or knows of it; only [`sql`] knows of DataFusion.
 
 mod batch;
 mod cycle;
 mod properties;
 mod refrigerant;
 mod spline;
+pub mod sql;
 mod table;
 #[cfg(test)]
 mod tests;

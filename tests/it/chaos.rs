@@ -212,6 +212,7 @@ fn chaos_leaves_every_table_as_if_nothing_had_happened() {
         period: PERIOD,
         duration: None,
         faulty_share: 0.5,
+        ..FleetConfig::default()
     })
     .unwrap();
     let mut chaos = Chaos {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use arrow::error::ArrowError;
 use arrow::json::LineDelimitedWriter;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -11,7 +12,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use super::SimulateError;
-use crate::simulate::{Fault, Reading, ReadingTable, fault_schema, fault_table};
+use crate::simulate::{Reading, ReadingTable};
 use crate::source::produce::{KafkaUrl, Producer, ProducerOptions};
 
 /// Rows of one record batch on the way to Parquet.
@@ -157,25 +158,47 @@ fn properties() -> WriterProperties {
         .build()
 }
 
-/// Writes the ground truth to a `.parquet` or `.jsonl` file.
-pub(super) fn write_faults(path: &Path, force: bool, faults: &[Fault]) -> Result<(), SimulateError> {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    if !matches!(ending, Some("parquet" | "jsonl")) {
-        return Err(SimulateError::Target(path.display().to_string()));
+/// A `.parquet` or `.jsonl` file for one table, open from the beginning of the run on.
+pub(super) struct TableFile {
+    draft: Draft,
+    file: File,
+    parquet: bool,
+}
+
+impl TableFile {
+    pub(super) fn create(path: &Path, force: bool) -> Result<Self, SimulateError> {
+        let parquet = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("parquet") => true,
+            Some("jsonl") => false,
+            _ => return Err(SimulateError::Target(path.display().to_string())),
+        };
+        let (draft, file) = Draft::create(path, force)?;
+        Ok(Self { draft, file, parquet })
     }
-    let (draft, file) = Draft::create(path, force)?;
-    let error = |source| draft.error(std::io::Error::other::<arrow::error::ArrowError>(source));
-    let batch: RecordBatch = fault_table(faults).map_err(error)?;
-    if ending == Some("parquet") {
-        let mut writer = ArrowWriter::try_new(file, fault_schema(), Some(properties()))
-            .map_err(|source| draft.error(source))?;
-        writer.write(&batch).map_err(|source| draft.error(source))?;
-        writer.close().map_err(|source| draft.error(source))?;
-    } else {
-        let mut writer = LineDelimitedWriter::new(BufWriter::new(file));
-        writer.write(&batch).map_err(error)?;
-        writer.finish().map_err(error)?;
-        writer.into_inner().flush().map_err(|source| draft.error(source))?;
+
+    /// Writes the table, and completes the file.
+    pub(super) fn write(self, table: Result<RecordBatch, ArrowError>) -> Result<(), SimulateError> {
+        let Self { draft, file, parquet } = self;
+        let error = |source| draft.error(std::io::Error::other::<ArrowError>(source));
+        let batch = table.map_err(error)?;
+        if parquet {
+            let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties()))
+                .map_err(|source| draft.error(source))?;
+            writer.write(&batch).map_err(|source| draft.error(source))?;
+            writer.close().map_err(|source| draft.error(source))?;
+        } else {
+            let mut writer = LineDelimitedWriter::new(BufWriter::new(file));
+            writer.write(&batch).map_err(error)?;
+            writer.finish().map_err(error)?;
+            writer.into_inner().flush().map_err(|source| draft.error(source))?;
+        }
+        draft.publish()
     }
+}
+
+/// Writes a text to a file.
+pub(super) fn write_text(path: &Path, force: bool, text: &str) -> Result<(), SimulateError> {
+    let (draft, mut file) = Draft::create(path, force)?;
+    file.write_all(text.as_bytes()).map_err(|source| draft.error(source))?;
     draft.publish()
 }

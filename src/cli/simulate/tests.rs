@@ -57,6 +57,80 @@ fn files_hold_the_run_and_are_not_overwritten() {
 }
 
 #[test]
+fn what_is_known_of_the_fleet_is_written_beside_its_readings() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (out, faults, maintenance, machines) =
+        (path("a.jsonl"), path("f.jsonl"), path("w.jsonl"), path("machines.toml"));
+    let line = [
+        "--machines",
+        "6",
+        "--duration",
+        "6h",
+        "--period",
+        "1m",
+        "--faulty-share",
+        "1",
+        "--refrigerants",
+        "R134a,R449A",
+        "--applications",
+        "all",
+        "--gauge-share",
+        "0.5",
+        "--out",
+        &out,
+        "--faults",
+        &faults,
+        "--maintenance",
+        &maintenance,
+        "--machines-out",
+        &machines,
+    ];
+    simulate(&line).unwrap();
+    let rows = |path: &str| -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (faults, repairs) = (rows(&faults), rows(&maintenance));
+    assert_eq!((faults.len(), repairs.len()), (6, 6));
+    // Every repair is the end of the fault that it names.
+    for repair in &repairs {
+        let fault = faults.iter().find(|fault| fault["machine_id"] == repair["machine_id"]).unwrap();
+        assert_eq!((&repair["timestamp"], &repair["fault"]), (&fault["repair"], &fault["fault"]));
+        assert!(
+            fault["onset"].as_str() < fault["failure"].as_str()
+                && fault["failure"].as_str() < fault["repair"].as_str()
+        );
+    }
+    // Two refrigerants for three uses, of which R134a has no part in the third.
+    let text = std::fs::read_to_string(&machines).unwrap();
+    let toml: toml::Table = text.parse().unwrap();
+    let entries = toml["machines"].as_array().unwrap();
+    let of = |key: &str| entries.iter().map(|entry| entry[key].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(of("refrigerant"), ["R134a", "R449A", "R134a", "R449A", "R449A", "R134a"]);
+    assert_eq!(of("application"), ["high", "high", "medium", "medium", "low", "high"]);
+    assert_eq!(of("pressure_reference").iter().filter(|reference| **reference == "gauge").count(), 3);
+    assert!(simulate(&line).unwrap_err().to_string().contains("exists already"));
+}
+
+#[test]
+fn dirt_reaches_the_file_and_the_truth_stays() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let run = |name: &str, more: &[&str]| {
+        let (out, faults) = (path(&format!("{name}.jsonl")), path(&format!("{name}-faults.jsonl")));
+        let line =
+            ["--machines", "4", "--duration", "2h", "--period", "1m", "--out", &out, "--faults", &faults];
+        simulate(&line.into_iter().chain(more.iter().copied()).collect::<Vec<_>>()).unwrap();
+        [out, faults].map(|path| std::fs::read_to_string(path).unwrap())
+    };
+    let [clean, truth] = run("clean", &[]);
+    let [dirty, same_truth] = run("dirty", &["--dirt", "duplicates=1,replay=1,psi=0.5"]);
+    assert_eq!(clean.lines().count(), 480);
+    assert!(dirty.lines().count() > 480 && truth == same_truth);
+}
+
+#[test]
 fn a_topic_gets_every_reading() {
     let cluster: MockCluster<'_, _> = MockCluster::new(1).unwrap();
     cluster.create_topic("readings", 2, 1).unwrap();
@@ -76,11 +150,19 @@ fn mistakes_are_told_in_a_line() {
     let out = folder.path().join("a.jsonl");
     let error = simulate(&["--out", out.to_str().unwrap(), "--machines", "0"]).unwrap_err();
     assert!(matches!(error, SimulateError::Fleet(FleetError::NoMachines)), "{error}");
+    let refused = |option: &str, value: &str| {
+        simulate(&["--out", out.to_str().unwrap(), option, value]).unwrap_err().to_string()
+    };
+    assert!(refused("--refrigerants", "R134a,R12").contains("no `R12`: there are all, R134a"));
+    assert!(refused("--applications", "tropical").contains("high, medium, low"));
+    assert_eq!(refused("--applications", "low"), "R134a suits none of the applications asked for");
     assert!(!out.exists());
     for (option, value, mention) in [
         ("--duration", "1x", "is not a duration"),
         ("--start", "yesterday", "write a time as"),
         ("--partitions", "0", "0 is not in"),
+        ("--growth", "slow", "write run or real"),
+        ("--dirt", "mud", "no dirt `mud`"),
     ] {
         let error = args(&["--out", "x.jsonl", option, value]).unwrap_err().to_string();
         assert!(error.contains(mention), "{error}");
