@@ -32,6 +32,8 @@ demo: need dashboard ## a whole Coldstream in one process, without any set-up; o
 # The integration tests come last: they take longest and say most.
 test: need parts dashboard ## every test, against real parts
 	cd dashboard && npm test --silent
+	cargo test --lib --bins --no-run
+	scripts/coolprop.py
 	cargo test --lib --bins
 	cargo test --doc
 	cargo test --test it
@@ -57,6 +59,8 @@ doc: need ## the documentation of the library, warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 bench: need ## benches of the parts of the data path, release build
+	cargo bench --bench '*' --no-run
+	scripts/coolprop.py
 	cargo bench --bench '*'
 
 bench-e2e: need parts ## broker to committed tables: readings a second, release build

@@ -25,6 +25,7 @@ WITH modes AS (
 windows AS (
     SELECT machine_id, window_start, window_end, window_time, revision,
            count(*) AS samples,
+           count(operating_mode) AS said,
            count(mode) AS moded,
            count(*) FILTER (WHERE cools) AS cooling,
            count(*) FILTER (WHERE runs) AS running,
@@ -60,7 +61,8 @@ windows AS (
 memory AS (
     SELECT *,
            coalesce(runs_now AND NOT lag(runs_now) OVER (PARTITION BY machine_id ORDER BY window_time), false) AS started,
-           coalesce(max(stopped_at) OVER past, min(first_reading) OVER past) AS runs_since,
+           max(stopped_at) OVER past AS last_stop,
+           min(first_reading) OVER past AS first_seen,
            min(CASE WHEN cooling = samples THEN temp_evaporator_avg END) OVER past AS coldest,
            max(CASE WHEN defrosting > 0 THEN window_end END) OVER past AS defrosted_at
     FROM (
@@ -73,7 +75,10 @@ hour AS (
     SELECT *,
            sum(CASE WHEN started THEN 1 ELSE 0 END) OVER hour AS starts,
            avg(CAST(running AS DOUBLE) / samples) OVER hour AS duty,
-           cooling = samples AND window_start >= runs_since + INTERVAL '3 minutes' AS settled
+           coalesce(last_stop, first_seen) AS runs_since,
+           -- Where no stop has been seen, a machine that tells its mode is believed; of another it takes three minutes to know.
+           cooling = samples AND (window_start >= coalesce(last_stop, first_seen) + INTERVAL '3 minutes'
+                                  OR (last_stop IS NULL AND said = samples)) AS settled
     FROM memory
     WINDOW hour AS (PARTITION BY machine_id ORDER BY window_time
                     RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW)

@@ -85,7 +85,9 @@ def main():
     checkout = pathlib.Path(__file__).resolve().parent.parent
     targets = sys.argv[1:] or [os.environ.get("CARGO_TARGET_DIR") or checkout / "target"]
     for target in targets:
-        for path in pathlib.Path(target).glob("**/build/coolprop-sys-*/out/libCoolProp.so"):
+        # One folder for each profile, and one more in between where cargo builds for a named target.
+        folders = [*pathlib.Path(target).glob("*/build"), *pathlib.Path(target).glob("*/*/build")]
+        for path in (path for folder in folders for path in folder.glob("coolprop-sys-*/out/libCoolProp.so")):
             data = bytearray(path.read_bytes())
             if redirect(data):
                 # A file of its own: copies of a target directory may share the old one.

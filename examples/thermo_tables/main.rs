@@ -3,6 +3,7 @@
 //! Arguments are names of refrigerants; none means all. What is in a table, and why in these variables: `src/thermo/table.rs`.
 
 #[path = "../../src/thermo/tests/coolprop.rs"]
+#[allow(dead_code)] // the tests use more of it
 mod coolprop;
 mod fit;
 
@@ -27,10 +28,11 @@ struct Plan {
     cells: (usize, usize, usize),
 }
 
-const GERG: &str = "Helmholtz energy mixture model of CoolProp";
+const BLEND: &str =
+    "a mixture of its components; binary parameters of Lemmon and Jacobsen 2004, Bell 2022, 2023 and 2025";
 
 const fn plan(name: &'static str, fluid: &'static str, source: &'static str, t: (f64, f64)) -> Plan {
-    Plan { name, fluid, source, t, superheat: 135.0, cells: (128, 40, 24) }
+    Plan { name, fluid, source, t, superheat: 145.0, cells: (64, 40, 24) }
 }
 
 fn plans() -> Vec<Plan> {
@@ -40,25 +42,28 @@ fn plans() -> Vec<Plan> {
         plan("R410A", "R410A", "pseudo-pure, Lemmon 2003", (-60.0, 66.0)),
         Plan { superheat: 190.0, ..plan("R32", "R32", "Tillner-Roth and Yokozeki 1997", (-60.0, 73.0)) },
         plan("R290", "R290", "Lemmon, McLinden and Wagner 2009", (-60.0, 90.0)),
-        plan("R600a", "R600a", "Buecker and Wagner 2006", (-50.0, 125.0)),
-        Plan { superheat: 360.0, ..plan("R717", "R717", "Gao, Wu, Bell and Lemmon", (-60.0, 122.0)) },
+        plan("R600a", "R600a", "Bücker and Wagner 2006", (-50.0, 125.0)),
+        Plan { superheat: 360.0, ..plan("R717", "R717", "Gao, Wu, Bell and Lemmon 2020", (-60.0, 122.0)) },
         Plan {
             superheat: 150.0,
-            cells: (160, 56, 30),
+            cells: (96, 56, 30),
             ..plan("R744", "R744", "Span and Wagner 1996", (-56.0, 29.0))
         },
-        plan("R448A", "R448A.mix", GERG, (-60.0, 69.0)),
-        plan("R449A", "R449A.mix", GERG, (-60.0, 70.0)),
-        plan("R407C", "R407C.mix", GERG, (-60.0, 76.0)),
+        plan("R448A", "R448A.mix", BLEND, (-60.0, 69.0)),
+        plan("R449A", "R449A.mix", BLEND, (-60.0, 70.0)),
+        plan("R407C", "R407C.mix", BLEND, (-60.0, 76.0)),
         plan("R507A", "R507A", "pseudo-pure, Lemmon 2003", (-60.0, 66.0)),
-        plan("R513A", "R513A.mix", GERG, (-50.0, 88.0)),
-        plan("R1234yf", "R1234yf", "Richter, McLinden and Lemmon 2011", (-50.0, 89.0)),
+        plan("R513A", "R513A.mix", BLEND, (-50.0, 88.0)),
+        plan("R1234yf", "R1234yf", "Lemmon and Akasaka 2022", (-50.0, 89.0)),
         plan("R1234ze(E)", "R1234ze(E)", "Thol and Lemmon 2016", (-50.0, 103.0)),
     ]
 }
 
-/// The offset of the superheat in the second variable of the surfaces, K.
+/// The offset of superheat and subcooling in the second variable of the surfaces, K.
 const OFFSET: f64 = 4.0;
+
+/// Liquid up to this subcooling, K.
+const SUBCOOLING: f64 = 60.0;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -84,7 +89,7 @@ fn table(plan: &Plan) -> Result<String> {
     writeln!(text, "offset {OFFSET}")?;
 
     let t = Axis::new(plan.t.0, plan.t.1, cells);
-    let ts = t.samples(4);
+    let ts = t.samples(8);
     let of_t = Fit::new(t, &ts);
     let mut t_dew = None;
     for (line, quality) in [("dew", 1.0), ("bubble", 0.0)] {
@@ -104,17 +109,7 @@ fn table(plan: &Plan) -> Result<String> {
     let bubble = saturation(&mut fluid, &ts, 0.0)?;
     let h: Vec<f64> = bubble.iter().map(|state| state.h).collect();
     curve(&mut text, "h_liquid", t, 1e-4, &of_t.coefficients(&h))?;
-    let mut dh_dp = Vec::new();
-    let last = bubble.len() - 1;
-    for (n, state) in bubble.iter().enumerate() {
-        // The pressure at which this temperature is 5 K subcooled, by the slope of ln p.
-        let (a, b) = (bubble[n.min(last - 1)], bubble[n.min(last - 1) + 1]);
-        let p = state.p * (5.0 * (b.p / a.p).ln() / (b.t - a.t)).exp();
-        // From the same liquid: the bubble line of a pseudo-pure fluid is no solution of its equation of state.
-        let (low, high) = (fluid.liquid(state.p, state.t, state.rho)?, fluid.liquid(p, state.t, state.rho)?);
-        dh_dp.push((high.h - low.h) / (p - state.p));
-    }
-    curve(&mut text, "dh_dp", t, 1e-6, &of_t.coefficients(&dh_dp))?;
+    text.push_str(&dh_dp(&mut fluid, t, &bubble)?);
 
     let (dew_axis, fitted) = t_dew.ok_or("no dew line")?;
     let x = Axis::new(dew_axis.start, dew_axis.start + dew_axis.step * cells as f64, cells_x);
@@ -131,12 +126,9 @@ fn table(plan: &Plan) -> Result<String> {
     }
     let (of_x, of_y) = (Fit::new(x, &xs), Fit::new(y, &ys));
     let r = fluid.gas_constant()?;
-    let mut put = |name: &str, scale: f64, value: &dyn Fn(&State) -> f64| -> Result<()> {
+    let mut put = |name: &str, scale: f64, value: &dyn Fn(&State) -> f64| {
         let values: Vec<f64> = states.iter().map(value).collect();
-        let fitted = surface(&of_x, &of_y, &values);
-        write!(text, "surface {name} {:.12} {:.12} {} ", x.start, x.step, x.cells)?;
-        writeln!(text, "{:.12} {:.12} {} {scale:e}", y.start, y.step, y.cells)?;
-        fitted.chunks(y.cells + 3).try_for_each(|row| integers(&mut text, row, scale))
+        patch(&mut text, name, (x, y), scale, &surface(&of_x, &of_y, &values))
     };
     put("h", 1e-4, &|state| state.h)?;
     put("s", 1e-7, &|state| state.s)?;
@@ -184,14 +176,71 @@ fn saturation(fluid: &mut Fluid, ts: &[f64], quality: f64) -> Result<Vec<State>>
     Ok(ts.iter().map(|&t| at(t)).collect())
 }
 
+/// What pressure adds to the enthalpy of liquid, by temperature and subcooling.
+fn dh_dp(fluid: &mut Fluid, t: Axis, bubble: &[State]) -> Result<String> {
+    let x = Axis::new(t.start, t.start + t.step * t.cells as f64, t.cells);
+    let y = Axis::new(OFFSET.sqrt(), (OFFSET + SUBCOOLING).sqrt(), 8);
+    let (xs, ys) = (x.samples(4), y.samples(3));
+    let mut values = Vec::new();
+    for &at in &xs {
+        let n = bubble.iter().position(|state| (state.t - at).abs() < 1e-6).ok_or("places that differ")?;
+        let state = bubble[n];
+        // From the same liquid: the bubble line of a pseudo-pure fluid is no solution of its equation of state.
+        let low = fluid.liquid(state.p, state.t, state.rho)?;
+        // Beyond the table the pressure goes on as the vapour pressure of a pure fluid does; only the spline needs to know.
+        let (a, b) = (bubble[n.min(bubble.len() - 2)], bubble[n.min(bubble.len() - 2) + 1]);
+        let slope = (b.p / a.p).ln() / (1.0 / kelvin(a.t) - 1.0 / kelvin(b.t));
+        let mut rho = low.rho;
+        for &y in &ys {
+            let hot = state.t + (y * y - OFFSET).max(0.05);
+            let beyond = bubble.partition_point(|state| state.t < hot);
+            let p = match beyond {
+                0 => return Err("a bubble line without temperatures".into()),
+                n if n < bubble.len() => {
+                    let (a, b) = (bubble[n - 1], bubble[n]);
+                    ((b.p / a.p).ln() * (hot - a.t) / (b.t - a.t)).exp() * a.p
+                }
+                _ => state.p * (slope * (1.0 / kelvin(state.t) - 1.0 / kelvin(hot))).exp(),
+            };
+            let high = fluid.liquid(p, state.t, rho)?;
+            rho = high.rho;
+            values.push((high.h - low.h) / (p - state.p));
+        }
+    }
+    let mut text = String::new();
+    patch(&mut text, "dh_dp", (x, y), 1e-6, &surface(&Fit::new(x, &xs), &Fit::new(y, &ys), &values))?;
+    Ok(text)
+}
+
+fn kelvin(t: f64) -> f64 {
+    t + coolprop::ZERO_CELSIUS
+}
+
 fn curve(text: &mut String, name: &str, axis: Axis, scale: f64, coefficients: &[f64]) -> Result<()> {
     writeln!(text, "curve {name} {:.12} {:.12} {} {scale:e}", axis.start, axis.step, axis.cells)?;
     integers(text, coefficients, scale)
 }
 
+fn patch(
+    text: &mut String,
+    name: &str,
+    (x, y): (Axis, Axis),
+    scale: f64,
+    coefficients: &[f64],
+) -> Result<()> {
+    write!(text, "surface {name} {:.12} {:.12} {} ", x.start, x.step, x.cells)?;
+    writeln!(text, "{:.12} {:.12} {} {scale:e}", y.start, y.step, y.cells)?;
+    coefficients.chunks(y.cells + 3).try_for_each(|row| integers(text, row, scale))
+}
+
+/// One line: the first number, then the differences.
 fn integers(text: &mut String, values: &[f64], scale: f64) -> Result<()> {
-    let words: Vec<String> =
-        values.iter().map(|value| format!("{}", (value / scale).round() as i64)).collect();
-    writeln!(text, "{}", words.join(" "))?;
+    let mut before = 0;
+    for (n, value) in values.iter().enumerate() {
+        let number = (value / scale).round() as i64;
+        write!(text, "{}{}", if n == 0 { "" } else { " " }, number - before)?;
+        before = number;
+    }
+    writeln!(text)?;
     Ok(())
 }

@@ -32,6 +32,9 @@ impl Refrigerants {
                 Self::One(refrigerant) => vec![Some(refrigerant); dictionary.values().len()],
                 Self::Each(known) => known,
             };
+            if known.is_empty() {
+                return Ok(Self::Each(vec![None; names.len()]));
+            }
             let keys = dictionary.normalized_keys();
             let row = |(row, key): (usize, usize)| {
                 known.get(key).copied().flatten().filter(|_| names.is_valid(row))

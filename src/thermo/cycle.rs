@@ -56,12 +56,19 @@ pub fn isentropic_efficiency(fluid: &Properties, p1: f64, t1: f64, p2: f64, t2: 
     given(p2 > p1 && h2 > h1, (ideal - h1) / (h2 - h1))
 }
 
-/// Discharge temperature, °C, of a compression with this isentropic efficiency (0..1]. `None` also where the end point is wet.
+/// Discharge temperature, °C, of a compression with this isentropic efficiency (0..1]; that of the dew line where it ends wet.
 pub fn discharge_temperature(fluid: &Properties, p1: f64, t1: f64, p2: f64, efficiency: f64) -> Option<f64> {
     let h1 = fluid.vapour_enthalpy(p1, t1)?;
     let ideal = fluid.isentropic_enthalpy(p1, t1, p2)? - h1;
     let h2 = given(p2 > p1 && efficiency > 0.0 && efficiency <= 1.0, h1 + ideal / efficiency)?;
-    fluid.vapour_temperature(p2, h2)
+    discharge(fluid, p2, h2)
+}
+
+/// Temperature, °C, of what leaves a compressor, vapour or slightly wet. Only refrigerants with little or no glide come out wet, so
+/// that one temperature is as good as that of the dew line.
+fn discharge(fluid: &Properties, p: f64, h: f64) -> Option<f64> {
+    let t_dew = fluid.t_sat(p, Line::Dew)?;
+    if h < fluid.vapour_enthalpy(p, t_dew)? { Some(t_dew) } else { fluid.vapour_temperature(p, h) }
 }
 
 /// Coefficient of performance of the fluid's cycle by what is measured at its four corners: `(h1 - h4) / (h2 - h1)`. `None`
@@ -166,16 +173,13 @@ impl Cycle {
         let h2 = h1 + (h2s - h1) / self.isentropic_efficiency;
         let h3 = fluid.subcooled_enthalpy(p_high, t3)?;
         let density = fluid.vapour_density(p_low, t1)?;
-        let h_dew = fluid.vapour_enthalpy(p_high, self.t_cond)?;
-        let temperature =
-            |h: f64| if h < h_dew { Some(self.t_cond) } else { fluid.vapour_temperature(p_high, h) };
         Some(Points {
             p_low,
             p_high,
             pressure_ratio: p_high / p_low,
             t1,
-            t2s: temperature(h2s),
-            t2: temperature(h2),
+            t2s: discharge(fluid, p_high, h2s),
+            t2: discharge(fluid, p_high, h2),
             t3,
             h1,
             h2s,

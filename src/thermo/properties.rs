@@ -50,6 +50,8 @@ pub struct Range {
     pub t_vapour: f64,
     /// The highest superheat of vapour, K.
     pub superheat: f64,
+    /// The highest subcooling of liquid, K.
+    pub subcooling: f64,
 }
 
 /// Properties of one refrigerant.
@@ -67,7 +69,7 @@ pub struct Properties {
     pub(super) ln_p_dew: Curve,
     pub(super) ln_p_bubble: Curve,
     pub(super) h_liquid: Curve,
-    pub(super) dh_dp: Curve,
+    pub(super) dh_dp: Surface,
     pub(super) h: Surface,
     pub(super) s: Surface,
     pub(super) z: Surface,
@@ -82,12 +84,14 @@ fn known(value: f64) -> Option<f64> {
 impl Properties {
     /// Where the table has values.
     pub fn range(&self) -> Range {
-        let (ln_p, t, y) = (self.t_dew.axis, self.ln_p_dew.axis, self.h.y);
+        let (ln_p, t) = (self.t_dew.axis, self.ln_p_dew.axis);
+        let difference = |surface: &Surface| surface.y.end() * surface.y.end() - self.offset;
         Range {
             p: (ln_p.start.exp(), ln_p.end().exp()),
             t: (t.start, t.end()),
             t_vapour: self.t_max,
-            superheat: y.end() * y.end() - self.offset,
+            superheat: difference(&self.h),
+            subcooling: difference(&self.dh_dp),
         }
     }
 
@@ -146,23 +150,24 @@ impl Properties {
         known(self.h_liquid.at(t))
     }
 
-    /// Enthalpy of subcooled liquid at `p` and `t`, kJ/kg: that of the bubble line at `t` and what the higher pressure adds,
-    /// straight in the pressure and right at a subcooling of 5 K. The addition is below 0.1 % of a refrigerating
-    /// effect but for R744 near its critical point.
+    /// Enthalpy of subcooled liquid at `p` and `t`, kJ/kg: that of the bubble line at `t` and what the higher pressure adds. The addition
+    /// is below 0.1 % of a refrigerating effect but near the critical point, where it matters. Within 0.01 K the bubble line counts as reached.
     #[inline]
     pub fn subcooled_enthalpy(&self, p: f64, t: f64) -> Option<f64> {
-        let more = p - self.ln_p_bubble.at(t).exp();
-        let subcooled = self.t_bubble.at(p.ln()) - t >= -ON_THE_LINE;
-        known(if subcooled { self.h_liquid.at(t) + self.dh_dp.at(t) * more.max(0.0) } else { f64::NAN })
+        let subcooling = self.t_bubble.at(p.ln()) - t;
+        let subcooling = if (-ON_THE_LINE..0.0).contains(&subcooling) { 0.0 } else { subcooling };
+        let slope =
+            self.dh_dp.at(self.dh_dp.x.place(t), self.dh_dp.y.place((subcooling + self.offset).sqrt()));
+        known(self.h_liquid.at(t) + slope * (p - self.ln_p_bubble.at(t).exp()))
     }
 
-    /// Enthalpy after an isentropic compression of vapour at `p1` and `t1` to `p2`, kJ/kg.
+    /// Enthalpy after an isentropic compression of vapour at `p1` and `t1` to `p2`, kJ/kg. `None` where `p2` is below `p1`.
     ///
     /// A refrigerant whose dew line leans over (R1234yf, R600a) may come out wet from little superheat; then the enthalpy is
     /// that of the mixture, and the temperature is the one of the dew line at `p2`.
     pub fn isentropic_enthalpy(&self, p1: f64, t1: f64, p2: f64) -> Option<f64> {
         let s1 = self.vapour_entropy(p1, t1)?;
-        let x = self.h.x.place(p2.ln());
+        let x = self.h.x.place(if p2 >= p1 { p2.ln() } else { f64::NAN });
         let section = self.s.section(x);
         let s_dew = section.at(self.h.y.start);
         if s1 < s_dew {
@@ -190,8 +195,7 @@ impl Properties {
     fn places(&self, p: f64, t: f64) -> (Place, Place) {
         let ln_p = p.ln();
         let superheat = t - self.t_dew.at(ln_p);
-        let on_the_line = superheat < 0.0 && superheat >= -ON_THE_LINE;
-        let superheat = if on_the_line { 0.0 } else { superheat };
+        let superheat = if (-ON_THE_LINE..0.0).contains(&superheat) { 0.0 } else { superheat };
         let superheat = if t <= self.t_max { superheat } else { f64::NAN };
         (self.h.x.place(ln_p), self.h.y.place((superheat + self.offset).sqrt()))
     }

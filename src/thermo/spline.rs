@@ -5,8 +5,9 @@
 //! place in the table a multiplication instead of a search. Outside its nodes a spline is NaN: there is no branch a
 //! row, and nobody can mistake an extrapolation for a value.
 
-/// How far beyond its last node a variable may lie, in steps: what rounding does to a value that was made from the node itself.
-const EDGE: f64 = 1e-6;
+/// How far beyond its last node a variable may lie, in steps: what the tables do to a value that was made from the node itself, such as a
+/// pressure from a temperature. It is less than a thousandth of a kelvin.
+const EDGE: f64 = 1e-4;
 
 /// Equidistant nodes. The default has none: every value lies outside.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -9,7 +9,7 @@
 //! (cells + 3 lines of cells + 3 integers)
 //! ```
 //!
-//! The integers times `scale` are coefficients of uniform cubic B-splines ([`super::spline`]), fitted by least squares to values of
+//! Each line of integers holds the first one and then the differences, which are shorter. The integers times `scale` are coefficients of uniform cubic B-splines ([`super::spline`]), fitted by least squares to values of
 //! CoolProp. The variables are those in which the properties are nearly straight:
 //!
 //! | | of | |
@@ -17,7 +17,7 @@
 //! | `t_dew`, `t_bubble` | ln(p / bar) | saturation temperature, °C; without `t_bubble` the two are the same |
 //! | `ln_p_dew`, `ln_p_bubble` | °C | ln of the saturation pressure in bar |
 //! | `h_liquid` | °C | enthalpy on the bubble line, kJ/kg |
-//! | `dh_dp` | °C | what pressure adds to it, kJ/kg per bar, at a subcooling of 5 K |
+//! | `dh_dp` | °C, sqrt(`offset` + subcooling / K) | what each bar above the bubble pressure adds to it, kJ/kg |
 //! | `h`, `s`, `z` | ln(p / bar), sqrt(`offset` + superheat / K) | of vapour: enthalpy, entropy, compressibility factor |
 //!
 //! The square root sets nodes close where the heat capacity changes fast, near the dew line. The compressibility factor is
@@ -89,8 +89,10 @@ impl<'a> Lines<'a> {
         let mut all = Vec::with_capacity(rows * columns);
         for _ in 0..rows {
             let mut row = self.next().ok_or(TableError::Missing("last lines"))?;
+            let mut number = 0;
             for _ in 0..columns {
-                all.push(row.number::<f64>("a coefficient")? * scale);
+                number += row.number::<i64>("a coefficient")?;
+                all.push(number as f64 * scale);
             }
         }
         Ok(all)
@@ -128,7 +130,7 @@ pub(super) fn parse(text: &str) -> Result<Properties, TableError> {
             ("curve", "ln_p_dew") => ln_p_dew = lines.curve(head)?,
             ("curve", "ln_p_bubble") => ln_p_bubble = lines.curve(head)?,
             ("curve", "h_liquid") => h_liquid = lines.curve(head)?,
-            ("curve", "dh_dp") => dh_dp = lines.curve(head)?,
+            ("surface", "dh_dp") => dh_dp = lines.surface(head)?,
             ("surface", "h") => h = lines.surface(head)?,
             ("surface", "s") => s = lines.surface(head)?,
             ("surface", "z") => z = lines.surface(head)?,

@@ -304,6 +304,25 @@ fn stateless_sql_filters_and_computes_each_reading() {
     assert_eq!(graph.streams()[0].event_time, TIMESTAMP);
 }
 
+/// Revised rows go no further than to the table: where a query goes on with them, a late reading must not vanish between.
+#[test]
+fn a_window_that_a_rolling_function_follows_is_not_revised_and_says_who_was_late() {
+    let n = "SELECT machine_id, window_time, revision, count(*) AS n FROM readings \
+             GROUP BY machine_id, tumble(timestamp, INTERVAL '10 seconds')";
+    let rolled = format!(
+        "SELECT *, n - lag(n) OVER (PARTITION BY machine_id ORDER BY window_time) AS change FROM ({n})"
+    );
+    let rows = [(1, 1, None), (25, 1, None), (2, 1, None), (50, 1, None)];
+    for (sql, late, again) in [(n, vec![], 1), (rolled.as_str(), vec![2], 0)] {
+        let graph = Arc::new(graph_of(&[("w", sql)]).unwrap());
+        for restore in [false, true] {
+            let ran = run(&graph, &rows, &[1], timing(0, 60), restore);
+            assert_eq!(offsets(ran.late.as_ref()), late, "{sql}");
+            assert_eq!(ran.revised.iter().map(RecordBatch::num_rows).sum::<usize>(), again, "{sql}");
+        }
+    }
+}
+
 #[test]
 fn a_silent_partition_closes_its_windows_when_told_the_time() {
     let graph = Arc::new(graph_of(&[("w", &windowed(10, 10))]).unwrap());

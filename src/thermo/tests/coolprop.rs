@@ -61,6 +61,18 @@ impl Fluid {
         self.state(&self.free)
     }
 
+    /// Saturated at `p`, with vapour quality 0 (bubble) or 1 (dew).
+    pub fn saturated_at(&mut self, p: f64, quality: f64) -> Result<State> {
+        self.free.update(FluidInputPair::PQ, p * 1e5, quality)?;
+        self.state(&self.free)
+    }
+
+    /// Liquid and vapour together with this entropy at `p`; a pure fluid only.
+    pub fn wet(&mut self, p: f64, s: f64) -> Result<State> {
+        self.free.update(FluidInputPair::PSMass, p * 1e5, (s - self.s_shift) * 1e3)?;
+        self.state(&self.free)
+    }
+
     /// Vapour at a pressure and a temperature.
     pub fn vapour(&mut self, p: f64, t: f64) -> Result<State> {
         match self.gas.update(FluidInputPair::PT, p * 1e5, t + ZERO_CELSIUS) {
