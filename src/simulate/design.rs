@@ -139,7 +139,7 @@ impl Design {
             superheat,
             subcooling,
             in_gas: 0.93,
-            head_floor: (ambient - 5.0).max(te + 25.0),
+            head_floor: ambient.max(te + 25.0),
         };
         let mut balance = Balance::guess(te, tc);
         let around = Around { air: room, ambient, evaporator: 1.0, speed: 1.0 };
@@ -187,6 +187,8 @@ pub(super) struct Build {
     pub(super) vibration: f64,
     /// Heat that comes by goods, people, fans and lamps by day, kW.
     pub(super) load: f64,
+    /// Heat that comes through the walls, kW/K.
+    pub(super) walls: f64,
     /// Doors opened in an hour of the day.
     pub(super) doors: f64,
     /// Mean of the year, °C.
@@ -231,11 +233,15 @@ impl Build {
             displacement: part(unit.displacement),
             evaporator: part(unit.evaporator),
             condenser: part(unit.condenser),
-            valve: part(unit.valve) * 1.08,
+            valve: part(unit.valve),
             ..unit
         };
         let load = part(2.4);
+        let electronic_valve = stream.uniform() < 0.5;
         let unit = Unit {
+            // In winter less pressure drives the liquid: a thermostatic valve of just the right size then runs short a little, and
+            // an electronic one is chosen larger.
+            valve: unit.valve * if electronic_valve { 1.3 } else { 1.12 },
             superheat: unit.superheat * stream.between(0.85, 1.15),
             subcooling: unit.subcooling * stream.between(0.85, 1.15),
             ..unit
@@ -247,14 +253,16 @@ impl Build {
         let defrost_interval = 3_600.0 * stream.between(6.0, 8.0);
         let pumps_down = stream.uniform() < 0.5;
         let variable = stream.uniform() < 0.2;
-        let electronic_valve = stream.uniform() < 0.5;
         let doors = stream.between(5.0, 25.0);
         let altitude = (stream.between(0.0, 800.0) / 10.0).round() * 10.0;
         let bias = std::array::from_fn(|i| Sensor::ALL[i].bias() * stream.between(-1.0, 1.0));
         let around = Around { air: room, ambient: design.ambient, evaporator: 1.0, speed: 1.0 };
         balance.settle(&unit, &around, &Effect::NONE, limits.search);
         let electric = balance.work / MOTOR;
-        let dampness = saturated(room) * HUMIDITY - saturated(balance.te);
+        // Ice on a fifth of the example's conductance between two defrosts; the air of a freezer is dry, but more comes in by the door.
+        let dampness = HUMIDITY * saturated(2.0) - saturated(-11.245);
+        let infiltration = if application == Application::Low { 3.0 } else { 1.0 };
+        let walls = if application == Application::Low { 0.035 } else { 0.06 };
         Self {
             refrigerant,
             application,
@@ -268,7 +276,8 @@ impl Build {
             ambient,
             brine,
             defrost_interval,
-            frosting: 0.4 / (0.55 * defrost_interval * dampness.max(1e-4)),
+            frosting: infiltration * 0.4 / (0.55 * defrost_interval * dampness),
+            walls,
             pumps_down,
             variable,
             electronic_valve,
