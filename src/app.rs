@@ -10,6 +10,8 @@ use crate::alarm::{AlarmError, AlarmPlan, RuleFile, StreamRows};
 use crate::archive::{Archive, ArchiveError};
 use crate::dataflow::{DataflowError, Graph, Query};
 use crate::history::{History, model_extensions, model_versions};
+use crate::machine::MachineError;
+use crate::machine::follow::CurrentMachines;
 use crate::model::ModelFile;
 use crate::model::registry::Registry;
 use crate::serve::alarm::LiveAlarms;
@@ -31,6 +33,8 @@ pub struct App {
     pub models: Arc<Registry>,
     /// The open archive.
     pub archive: Archive,
+    /// What is known of the machines.
+    pub machines: Arc<CurrentMachines>,
     /// Address of the port.
     pub listen: String,
     /// Whether anyone may connect from elsewhere.
@@ -96,6 +100,18 @@ fn model_info(file: &ModelFile) -> Result<ModelInfo, AppError> {
     })
 }
 
+/// Tells what came of a changed file of machines.
+fn machines_changed(outcome: Result<usize, MachineError>) {
+    serve::metrics::machines_file(outcome.is_ok());
+    match outcome {
+        Ok(machines) => tracing::info!(machines, "the file of machines has changed and is used"),
+        Err(error) => {
+            let hint = error.hint().unwrap_or_default();
+            tracing::error!("the file of machines has changed and is not used: {error} ({hint})");
+        }
+    }
+}
+
 impl App {
     /// Runs until `shutdown` ends or something fails. The last epoch is committed when this returns. `started` is
     /// called with the address of the port once it is open.
@@ -125,9 +141,12 @@ impl App {
             live: Arc::clone(&live),
             alarms: Arc::clone(&alarms),
             hot,
+            machines: Arc::clone(&self.machines),
         };
         let worker = Worker::new(self.worker, parts).await?;
         let stop_worker = worker.stop_flag();
+        let follow = self.machines.follow(Arc::clone(&stop_worker), machines_changed);
+        follow.map_err(|e| WorkerError::Thread(e.to_string()))?;
         let (ready, is_ready) = watch::channel(false);
         let models = self.models.files().map(model_info).collect::<Result<_, _>>()?;
         let services = Services {
@@ -136,6 +155,7 @@ impl App {
             tables: history,
             models,
             alarms: AlarmParts { live: alarms, desk: worker.desk(), rules },
+            machines: Arc::clone(&self.machines),
             sensors,
             plants: self.plants,
             metrics,

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use crate::alarm::RuleFile;
 use crate::archive::StoreOptions;
 use crate::dataflow::Timing;
+use crate::machine::MachineError;
+use crate::machine::follow::CurrentMachines;
 use crate::schema::{Column, ReadingSchema, SchemaError};
 use crate::simulate::{DurationError, parse_duration};
 use crate::source::decode::Absent;
@@ -41,6 +43,9 @@ pub struct Config {
     /// What is watched.
     #[serde(default)]
     pub alarms: AlarmsConfig,
+    /// What is known of the machines.
+    #[serde(default)]
+    pub machines: MachinesConfig,
     /// Sensor columns besides the built-in ones.
     #[serde(default)]
     pub columns: Vec<Column>,
@@ -163,6 +168,21 @@ pub struct AlarmsConfig {
     /// A rule file, or a shipped set: `default`, `classic`, `none`. Absent: `alarms.toml` in the folder of the
     /// queries, where there is one.
     pub rules: Option<String>,
+}
+
+/// `[machines]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MachinesConfig {
+    /// The file of the machines. Absent: every machine has defaults.
+    pub file: Option<PathBuf>,
+}
+
+impl MachinesConfig {
+    /// What the file says; it is read again when it changes.
+    pub fn load(&self) -> Result<CurrentMachines, MachineError> {
+        self.file.as_deref().map_or_else(|| Ok(CurrentMachines::default()), CurrentMachines::load)
+    }
 }
 
 /// What to do when the queries are not those the checkpoint was written by.
@@ -344,6 +364,7 @@ impl Config {
         let base = path.parent().unwrap_or(Path::new(""));
         config.dataflow.queries = base.join(&config.dataflow.queries);
         config.dataflow.models = base.join(&config.dataflow.models);
+        config.machines.file = config.machines.file.map(|file| base.join(file));
         if let Some(rules) = &mut config.alarms.rules
             && !RuleFile::is_shipped(rules)
         {

@@ -12,6 +12,7 @@ pub mod config;
 pub mod dataflow;
 pub mod doctor;
 pub mod history;
+pub mod machine;
 pub mod model;
 pub mod schema;
 pub mod serve;

@@ -21,6 +21,10 @@ pub const LATE_READINGS: &str = "late_readings";
 pub const GAPS: &str = "gaps";
 /// Table of the transitions of alarms.
 pub const ALARMS: &str = "alarms";
+/// Table of the machines. In SQL it has one row a machine, as it is now; a stream joins what held at each row's time.
+pub const MACHINES: &str = "machines";
+/// All rows of the table of the machines: each with the time from which on it holds.
+pub const MACHINE_VERSIONS: &str = "machine_versions";
 /// Event time of a reading.
 pub const TIMESTAMP: &str = "timestamp";
 /// The partition key of every stream.

@@ -12,6 +12,7 @@ use super::rows::alarm_schema;
 use super::step::{Acknowledged, AlarmOutputs, Alarms};
 use crate::dataflow::checkpoint::{Content, StatePart};
 use crate::dataflow::{DataflowError, Graph, Outputs, Partition, Timing};
+use crate::machine::Machines;
 use crate::schema::READINGS;
 
 /// The name of the alarms' blob in a checkpoint. Those of the windows hold a dot.
@@ -134,6 +135,16 @@ impl WatchedPartition {
     pub fn finish(&mut self) -> Result<WatchedOutputs, WatchedError> {
         let streams = self.streams.finish()?;
         self.watch(None, streams)
+    }
+
+    /// Takes what is known of the machines; see [`Partition::set_machines`].
+    pub fn set_machines(&mut self, machines: &Arc<Machines>) -> Result<Option<RecordBatch>, WatchedError> {
+        Ok(self.streams.set_machines(machines)?)
+    }
+
+    /// Takes up rows of the table of machines; see [`Partition::take_machines`].
+    pub fn take_machines(&mut self, rows: &[RecordBatch]) -> Result<(), WatchedError> {
+        Ok(self.streams.take_machines(rows)?)
     }
 
     /// Someone knows of an alarm; see [`Alarms::acknowledge`].

@@ -14,6 +14,7 @@ use crate::config::{DataflowConfig, parse_span_or_none};
 use crate::dataflow::{Graph, Query, Timing};
 use crate::history::backtest::{Backtest, Input};
 use crate::history::{model_extensions, model_versions};
+use crate::machine::Machines;
 use crate::model::Registry;
 use crate::schema::ReadingSchema;
 use crate::simulate::parse_duration;
@@ -21,7 +22,8 @@ use crate::simulate::parse_duration;
 /// Run the queries over the past: the rows the live stream would have given
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example:\n  coldstream backtest --input readings.jsonl --out results\n  \
-    coldstream backtest --input s3://plants/archive --queries my-queries --alarms classic --out results")]
+    coldstream backtest --input s3://plants/archive --queries my-queries --alarms classic \\
+    --machines machines.toml --out results")]
 pub struct BacktestArgs {
     /// A .jsonl, .jsonl.gz or .parquet file of readings, or the URL of an archive
     #[arg(long, value_name = "FILE|URL")]
@@ -38,6 +40,9 @@ pub struct BacktestArgs {
     /// Alarm rules: a file, or a shipped set (default, classic, none) [default: alarms.toml beside the queries]
     #[arg(long, value_name = "FILE|SET")]
     pub alarms: Option<String>,
+    /// What is known of the machines, for all time [default: for an archive what it says was known at each time; else nothing]
+    #[arg(long, value_name = "FILE")]
+    pub machines: Option<PathBuf>,
     /// How much older than the newest reading a reading may be and still be waited for
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     pub max_delay: i64,
@@ -65,6 +70,7 @@ pub async fn run(args: &BacktestArgs) -> Result<(), Failure> {
     if args.allowed_lateness > 0 {
         graph.check_revisions()?;
     }
+    let machines = args.machines.as_deref().map(Machines::load).transpose()?;
     let mut rules = RuleFile::choose(args.alarms.as_deref(), &args.queries)?;
     let streams = StreamRows::of(&graph);
     if !args.only.is_empty() {
@@ -92,7 +98,11 @@ pub async fn run(args: &BacktestArgs) -> Result<(), Failure> {
         ..Timing::new(args.max_delay)
     };
     let times = (timing, DataflowConfig::default().max_skew.micros());
-    let backtest = Backtest::new((Arc::new(graph), Arc::new(rules)), schema, times, &args.out, &progress)?;
+    let mut backtest =
+        Backtest::new((Arc::new(graph), Arc::new(rules)), schema, times, &args.out, &progress)?;
+    if let Some(machines) = machines {
+        backtest = backtest.with_machines(machines);
+    }
     let summary = backtest.run(&input).await?;
     bar.finish_and_clear();
     println!("{} readings", summary.readings);

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::archive::{Archive, StoreOptions};
 use crate::config::OnQueryChange;
 use crate::dataflow::{Query, Timing};
+use crate::machine::follow::CurrentMachines;
 use crate::model::{ModelFile, Registry};
 use crate::schema::ReadingSchema;
 use crate::simulate::parse_duration;
@@ -36,7 +37,7 @@ const TOPIC: &str = "readings-";
 
 /// Run everything in one process, with simulated plants and an embedded broker
 ///
-/// Needs nothing else. The tables stay in DIR/archive and grow with each run; alarms that were open when a run ended,
+/// Needs nothing else. What is known of the machines is in DIR/machines.toml; change it and see. The tables stay in DIR/archive and grow with each run; alarms that were open when a run ended,
 /// even by a kill, go on in the next.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example:\n  coldstream demo --machines 50 --alarms classic --port 5002 --for 10m")]
@@ -76,6 +77,8 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
     former_topics.sort_unstable_by(|a, b| b.cmp(a));
     let stop = Arc::new(AtomicBool::new(false));
     let (plants, hand) = PlantsThread::new(args.machines, brokers.clone(), topic.clone(), Arc::clone(&stop));
+    let known = args.data.join("machines.toml");
+    plants.write_machines(&known)?;
     let app = App {
         worker: WorkerSettings {
             kafka: KafkaSettings {
@@ -99,6 +102,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
         rules: RuleFile::load(&args.alarms)?,
         models: Arc::new(shipped_models()?),
         archive,
+        machines: Arc::new(CurrentMachines::load(&known)?),
         listen: format!("127.0.0.1:{}", args.port),
         allow_anonymous: false,
         plants: Some(hand),

@@ -44,6 +44,7 @@ failures!(
     crate::config::ConfigError,
     crate::dataflow::DataflowError,
     crate::history::backtest::BacktestError,
+    crate::machine::MachineError,
     crate::model::file::FileError,
     crate::serve::sql::SqlError,
     crate::source::produce::ProduceError,

@@ -35,6 +35,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
     if rules.rules.is_empty() {
         tracing::warn!("no alarm rules: nothing is watched; see [alarms] in coldstream.toml");
     }
+    let machines = Arc::new(config.machines.load()?);
     let (format, absent, registry) = config.format()?;
     let worker = WorkerSettings {
         kafka: config.kafka.settings(),
@@ -56,6 +57,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Failure> {
         rules,
         models,
         archive,
+        machines,
         listen: config.serve.listen,
         allow_anonymous: config.serve.allow_anonymous,
         plants: None,

@@ -11,6 +11,7 @@ use datafusion::DATAFUSION_VERSION;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{Extension, LogicalPlan, Window};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::checkpoint::STATE_FORMAT;
 use super::error::DataflowError;
+use super::lookup::PlanMachineJoins;
 use super::query::{Parsed, Query, in_order};
 use super::rolling;
 use super::sql::functions::REVISION;
@@ -27,7 +29,8 @@ use super::sql::plan::{compile_window, physical_plan};
 use super::sql::{self, Extensions};
 use super::stage::Stateful;
 use super::streamable::{StreamTable, check};
-use crate::schema::{READINGS, TIMESTAMP, WINDOW_TIME};
+use crate::machine::columns;
+use crate::schema::{MACHINES, READINGS, TIMESTAMP, WINDOW_TIME};
 
 /// One step of a query.
 #[derive(Debug, Clone)]
@@ -73,8 +76,12 @@ impl Graph {
         extensions: &Extensions,
         version: &str,
     ) -> Result<Self, DataflowError> {
-        let session = sql::session(extensions, 1);
+        let mut session = sql::session(extensions, 1);
+        let state = SessionStateBuilder::new_from_existing(session.state());
+        session =
+            SessionContext::new_with_state(state.with_analyzer_rule(Arc::new(PlanMachineJoins)).build());
         session.register_table(READINGS, Arc::new(StreamTable::new(source)))?;
+        session.register_table(MACHINES, Arc::new(StreamTable::new(&columns::schema())))?;
         let mut digest = Sha256::new();
         // What a partial state holds may change with DataFusion.
         digest.update(format!("{STATE_FORMAT} {DATAFUSION_VERSION}\n{source:?}\n{version}\n"));
@@ -82,6 +89,10 @@ impl Graph {
         let mut positions: HashMap<String, usize> = HashMap::new();
         for parsed in in_order(queries)? {
             digest.update(format!("{}\n{}\n", parsed.query.name, parsed.canonical));
+            if parsed.machines.is_some() {
+                // Which columns there are, but not what is in them: a query is the same after a new file.
+                digest.update(format!("{:?}\n", columns::schema()));
+            }
             let stream = plan_stream(&session, &parsed, &positions, &streams)?;
             let table = StreamTable::new(&stream.schema);
             session.register_table(parsed.query.name.as_str(), Arc::new(table))?;
@@ -173,7 +184,7 @@ fn plan_stream(
     let options = state.config_options();
     let analyzed = state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(located)?;
     let aggregates = state.aggregate_functions();
-    check(query, &analyzed, &|name| aggregates.contains_key(name))?;
+    check(parsed, &analyzed, &|name| aggregates.contains_key(name))?;
     let optimized = state.optimizer().optimize(analyzed, &state, |_, _| {}).map_err(located)?;
     let mut stages = Vec::new();
     cut(session, &optimized, &mut stages).map_err(located)?;

@@ -16,6 +16,7 @@ mod duplicates;
 pub mod error;
 pub mod exact;
 pub mod graph;
+pub mod lookup;
 pub mod operator;
 pub mod partition;
 pub mod query;

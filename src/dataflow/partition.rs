@@ -24,7 +24,9 @@ use super::error::DataflowError;
 use super::graph::{Graph, Stage};
 use super::operator::{Cut, Operator};
 use super::segment::Segment;
-use crate::schema::{MACHINE_ID, TIMESTAMP, timestamp_type};
+use crate::machine::Machines;
+use crate::machine::versions::SharedVersions;
+use crate::schema::{MACHINE_ID, MACHINES, TIMESTAMP, timestamp_type};
 
 /// Name of the piece of a checkpoint with the partition's own state.
 const PARTITION: &str = "partition";
@@ -62,6 +64,10 @@ pub struct Outputs {
     pub late: Option<RecordBatch>,
     /// Readings that had come before.
     pub duplicates: u64,
+    /// New rows of the table of machines ([`crate::machine::columns::version_schema`]).
+    pub machines: Option<RecordBatch>,
+    /// Readings of machines that the file of machines does not know.
+    pub unknown: u64,
 }
 
 /// Schema of `late_readings`: a reading, the stream it was late for, and the watermark it met.
@@ -99,6 +105,7 @@ pub struct Partition {
     late_schema: SchemaRef,
     seen: Seen,
     seen_ledger: Ledger,
+    machines: SharedVersions,
     newest: Option<i64>,
     watermark: Option<i64>,
     /// Whether the clock moved the watermark last, and not a reading.
@@ -108,6 +115,7 @@ pub struct Partition {
 impl Partition {
     /// A partition without state.
     pub fn new(graph: &Arc<Graph>, timing: Timing) -> Result<Self, DataflowError> {
+        let machines = SharedVersions::default();
         let mut streams = Vec::with_capacity(graph.streams().len());
         let mut cuts: Vec<Cut> = Vec::new();
         for stream in graph.streams() {
@@ -115,7 +123,7 @@ impl Partition {
             let mut over_readings = stream.over_readings;
             for stage in &stream.stages {
                 steps.push(match stage {
-                    Stage::Segment(plan) => Step::Segment(Segment::new(plan, graph.context())?),
+                    Stage::Segment(plan) => Step::Segment(Segment::new(plan, graph.context(), &machines)?),
                     Stage::Stateful(plan) => {
                         if over_readings && !cuts.contains(&plan.cut()) {
                             cuts.push(plan.cut());
@@ -135,6 +143,7 @@ impl Partition {
             late_schema: late_schema(graph.source()),
             seen: Seen::new(timing.duplicate_horizon),
             seen_ledger: Ledger::default(),
+            machines,
             newest: None,
             watermark: None,
             idle: false,
@@ -196,7 +205,40 @@ impl Partition {
         let (ledger, marks, chunks) = Ledger::read(DUPLICATES, &Seen::schema(), pieces)?;
         self.seen = Seen::restore(self.timing.duplicate_horizon, &marks, &chunks)?;
         self.seen_ledger = ledger;
-        Ok(())
+        self.read_machines(pieces)
+    }
+
+    fn read_machines(&mut self, pieces: &HashMap<&str, &Bytes>) -> Result<(), DataflowError> {
+        // A checkpoint from before there was a table of machines has none: they are met again.
+        match pieces.get(MACHINES) {
+            Some(bytes) => self.machines.lock().restore(bytes).map_err(|e| unreadable(MACHINES, e)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes up the table of machines of a checkpoint, and nothing else.
+    pub fn restore_machines(&mut self, pieces: &[(String, Bytes)]) -> Result<(), DataflowError> {
+        self.read_machines(&pieces.iter().map(|(n, b)| (n.as_str(), b)).collect())
+    }
+
+    /// Takes what is known of the machines: it is true for rows from after everything seen so far on. Gives the new rows
+    /// of the table of machines, which belong to the same epoch as the state from now on.
+    pub fn set_machines(&mut self, machines: &Arc<Machines>) -> Result<Option<RecordBatch>, DataflowError> {
+        let mut versions = self.machines.lock();
+        // A silent partition's windows may have been given for times that no reading has reached.
+        versions.set(machines, self.newest.max(self.watermark))?;
+        Ok(versions.fresh())
+    }
+
+    /// Takes up rows of the table of machines that were made before, in their order: each holds again for the times for
+    /// which it did.
+    pub fn take_machines(&mut self, rows: &[RecordBatch]) -> Result<(), DataflowError> {
+        Ok(self.machines.lock().take_rows(rows)?)
+    }
+
+    /// The newest row of each machine that this partition has met ([`crate::machine::columns::schema`]).
+    pub fn machines(&self) -> Result<RecordBatch, DataflowError> {
+        Ok(self.machines.lock().newest()?)
     }
 
     /// The state between two batches, as pieces; those that have not changed since the last call are not written
@@ -208,6 +250,8 @@ impl Partition {
         let mut pieces = vec![StatePart { name: PARTITION.into(), content: Content::Fresh(json.into()) }];
         let seen = self.seen.state(self.seen_ledger.wants_all())?;
         pieces.extend(self.seen_ledger.write(DUPLICATES, &Seen::schema(), seen)?);
+        let content = self.machines.lock().state()?.map_or(Content::Kept, Content::Lasting);
+        pieces.push(StatePart { name: MACHINES.into(), content });
         for (steps, stream) in self.streams.iter_mut().zip(self.graph.streams()) {
             for (number, (step, stage)) in steps.iter_mut().zip(&stream.stages).enumerate() {
                 if let (Step::Stateful(operator, ledger), Stage::Stateful(plan)) = (step, stage) {
@@ -241,12 +285,13 @@ impl Partition {
             Step::Segment(_) => None,
             Step::Stateful(operator, _) => Some(operator.memory()),
         });
-        operators.sum::<usize>() + self.seen.memory()
+        operators.sum::<usize>() + self.seen.memory() + self.machines.lock().memory()
     }
 
     /// Takes readings, in the order of their offsets, and gives what follows from them.
     pub fn process(&mut self, readings: &RecordBatch) -> Result<Outputs, DataflowError> {
         let mut collected = Collected::new(self.streams.len());
+        collected.unknown = self.machines.lock().meet(machines_of(readings)?)?;
         let kept = self.without_duplicates(readings, &mut collected)?;
         let readings = kept.as_ref().unwrap_or(readings);
         let times = times_of(readings)?;
@@ -292,10 +337,7 @@ impl Partition {
         readings: &RecordBatch,
         collected: &mut Collected,
     ) -> Result<Option<RecordBatch>, DataflowError> {
-        let Some(machines) = readings.column_by_name(MACHINE_ID).and_then(|c| c.as_string_opt::<i32>())
-        else {
-            return Err(missing(MACHINE_ID));
-        };
+        let machines = machines_of(readings)?;
         let Some(new) = self.seen.look(machines, times_of(readings)?) else { return Ok(None) };
         collected.duplicates += new.false_count() as u64;
         if !self.timing.drop_duplicates {
@@ -385,7 +427,9 @@ impl Partition {
     }
 
     fn outputs(&self, collected: Collected) -> Result<Outputs, DataflowError> {
-        let mut outputs = Outputs { duplicates: collected.duplicates, ..Outputs::default() };
+        let Collected { duplicates, unknown, .. } = collected;
+        let machines = self.machines.lock().fresh();
+        let mut outputs = Outputs { duplicates, unknown, machines, ..Outputs::default() };
         for (position, batches) in collected.streams.iter().enumerate() {
             outputs.streams.extend(joined(batches)?.map(|batch| (position, batch)));
         }
@@ -416,6 +460,11 @@ fn missing(column: &str) -> DataflowError {
     arrow::error::ArrowError::SchemaError(format!("readings have no column `{column}`")).into()
 }
 
+fn machines_of(readings: &RecordBatch) -> Result<&StringArray, DataflowError> {
+    let column = readings.column_by_name(MACHINE_ID).and_then(|c| c.as_string_opt::<i32>());
+    column.ok_or_else(|| missing(MACHINE_ID))
+}
+
 fn times_of(readings: &RecordBatch) -> Result<&TimestampMicrosecondArray, DataflowError> {
     let column = readings.column_by_name(TIMESTAMP).and_then(|c| c.as_primitive_opt());
     column.ok_or_else(|| missing(TIMESTAMP))
@@ -432,11 +481,7 @@ fn reading_rows(
     }
     // The query left some out: the others are found by machine and time.
     let names = |batch: &RecordBatch| -> Result<(StringArray, TimestampMicrosecondArray), DataflowError> {
-        let machines = batch.column_by_name(MACHINE_ID).and_then(|c| c.as_string_opt::<i32>());
-        match machines {
-            Some(machines) => Ok((machines.clone(), times_of(batch)?.clone())),
-            None => Err(missing(MACHINE_ID)),
-        }
+        Ok((machines_of(batch)?.clone(), times_of(batch)?.clone()))
     };
     let (machines, times) = names(&take_record_batch(pushed, &UInt32Array::from(late))?)?;
     let wanted: HashSet<(&str, i64)> =
@@ -455,12 +500,13 @@ struct Collected {
     revised: Vec<Vec<RecordBatch>>,
     late: Vec<RecordBatch>,
     duplicates: u64,
+    unknown: u64,
 }
 
 impl Collected {
     fn new(streams: usize) -> Self {
         let none = || vec![Vec::new(); streams];
-        Self { streams: none(), revised: none(), late: Vec::new(), duplicates: 0 }
+        Self { streams: none(), revised: none(), late: Vec::new(), duplicates: 0, unknown: 0 }
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::{DataflowError, one_line};
 use super::streamable::places::Places;
 use super::streamable::syntax;
 use crate::model::sql::BindError;
-use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, READINGS};
+use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, MACHINE_VERSIONS, MACHINES, READINGS};
 
 /// One file of `queries/`: one SELECT, whose stream has the file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Parsed {
     pub query: Query,
     /// Streams it refers to, with the line of the first reference.
     pub inputs: BTreeMap<String, u64>,
+    /// Line of the first reference to the table of the machines, which is no stream but may be joined.
+    pub machines: Option<u64>,
     /// The statement printed again: the same for every layout and comment.
     pub canonical: String,
 }
@@ -118,10 +120,11 @@ impl Query {
         }
         let mut relations = Relations::default();
         let ControlFlow::Continue(()) = query.visit(&mut relations);
-        let inputs =
+        let mut inputs: BTreeMap<String, u64> =
             relations.tables.into_iter().filter(|(name, _)| !relations.ctes.contains(name)).collect();
+        let machines = inputs.remove(MACHINES);
         let canonical = statement.to_string();
-        Ok(Parsed { query: self, inputs, canonical })
+        Ok(Parsed { query: self, inputs, machines, canonical })
     }
 }
 
@@ -129,7 +132,8 @@ impl Query {
 pub fn in_order(queries: Vec<Query>) -> Result<Vec<Parsed>, DataflowError> {
     let mut waiting: BTreeMap<String, Parsed> = BTreeMap::new();
     for query in queries {
-        if [READINGS, DEAD_LETTERS, LATE_READINGS, GAPS, ALARMS].contains(&query.name.as_str())
+        if [READINGS, DEAD_LETTERS, LATE_READINGS, GAPS, ALARMS, MACHINES, MACHINE_VERSIONS]
+            .contains(&query.name.as_str())
             || waiting.contains_key(&query.name)
         {
             return Err(DataflowError::NameTaken { file: query.file, name: query.name });
@@ -142,7 +146,9 @@ pub fn in_order(queries: Vec<Query>) -> Result<Vec<Parsed>, DataflowError> {
             if !known.contains(input) {
                 let names = known.iter().cloned().collect::<Vec<_>>().join(", ");
                 let message = match input.as_str() {
-                    DEAD_LETTERS | LATE_READINGS | ALARMS => format!("`{input}` is a table, not a stream"),
+                    DEAD_LETTERS | LATE_READINGS | ALARMS | GAPS | MACHINE_VERSIONS => {
+                        format!("`{input}` is a table, not a stream")
+                    }
                     _ => format!("there is no stream `{input}`"),
                 };
                 return Err(parsed.query.error(*line, message, Some(format!("the streams are {names}"))));

@@ -13,7 +13,9 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use futures::TryStreamExt;
 use futures::executor::block_on;
 
+use super::lookup::MachineJoinExec;
 use super::sql::exec::{Slot, SlotExec};
+use crate::machine::versions::SharedVersions;
 
 /// Every execution leaves its metrics behind in the plan; after this many they are thrown away.
 const RUNS_BEFORE_RESET: u32 = 1_000;
@@ -29,12 +31,22 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The segment of `plan` for one partition.
-    pub fn new(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Self> {
+    /// The segment of `plan` for one partition, which has `machines`.
+    pub fn new(
+        plan: &Arc<dyn ExecutionPlan>,
+        context: &Arc<TaskContext>,
+        machines: &SharedVersions,
+    ) -> Result<Self> {
         let slot = Arc::new(Slot::default());
-        let bound = Arc::clone(plan).transform_up(|node| match node.downcast_ref::<SlotExec>() {
-            Some(leaf) => Ok(Transformed::yes(Arc::new(leaf.with_slot(&slot)) as Arc<dyn ExecutionPlan>)),
-            None => Ok(Transformed::no(node)),
+        let bound = Arc::clone(plan).transform_up(|node| {
+            let own: Arc<dyn ExecutionPlan> = if let Some(leaf) = node.downcast_ref::<SlotExec>() {
+                Arc::new(leaf.with_slot(&slot))
+            } else if let Some(join) = node.downcast_ref::<MachineJoinExec>() {
+                Arc::new(join.with_machines(machines))
+            } else {
+                return Ok(Transformed::no(node));
+            };
+            Ok(Transformed::yes(own))
         })?;
         let schema = bound.data.schema();
         Ok(Self { plan: bound.data, slot, context: Arc::clone(context), schema, runs: 0 })

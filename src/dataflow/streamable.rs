@@ -8,18 +8,19 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableType, Volatility, Window};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, TableType, Volatility, Window};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::error::DataflowError;
-use super::query::Query;
+use super::lookup::is_machines;
+use super::query::{Parsed, Query};
 use super::rolling::refuse;
 use super::sql::exec::SlotExec;
 use super::sql::functions::calls_window;
 use super::sql::node::WindowAggregate;
 use crate::schema::{MACHINE_ID, TIMESTAMP, WINDOW_TIME, timestamp_type};
 
-mod origin;
+pub mod origin;
 pub mod places;
 pub mod syntax;
 mod text;
@@ -64,10 +65,11 @@ impl TableProvider for StreamTable {
 /// Refuses what a stream cannot do, with the reason and the line. `plan` is analyzed but not optimized, so that it still
 /// has the shape of the text; `aggregate` tells the names of aggregate functions.
 pub fn check(
-    query: &Query,
+    parsed: &Parsed,
     plan: &LogicalPlan,
     aggregate: &dyn Fn(&str) -> bool,
 ) -> Result<(), DataflowError> {
+    let query = &parsed.query;
     let places = Places::of(&query.sql, aggregate);
     let mut refusal: Option<Refusal> = None;
     plan.apply_with_subqueries(|node| {
@@ -76,6 +78,7 @@ pub fn check(
         }
         refusal = refusal
             .take()
+            .or_else(|| refuse_join(node, parsed))
             .or_else(|| refuse_node(node, &places))
             .or_else(|| refuse_expressions(node, &places));
         Ok(if refusal.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
@@ -97,6 +100,20 @@ pub struct Refusal {
     pub hint: Option<String>,
 }
 
+/// A join with `machines` that could not be planned as one: the machine or the event time is not there as it came.
+fn refuse_join(node: &LogicalPlan, parsed: &Parsed) -> Option<Refusal> {
+    let (LogicalPlan::Join(join), Some(line)) = (node, parsed.machines) else { return None };
+    let what = match join.join_type {
+        JoinType::Inner | JoinType::Left if is_machines(&join.right) => {
+            "a join with `machines` needs `machine_id` and the event time of the stream as they came"
+        }
+        _ => "only a stream can be joined with `machines`, which stands on the right and by its name",
+    };
+    let hint = "FROM readings r JOIN machines m ON m.machine_id = r.machine_id; a SELECT in brackets before JOIN selects \
+                machine_id and timestamp, or window_time";
+    Some(Refusal { line, message: what.into(), hint: Some(hint.into()) })
+}
+
 fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
     let refusal = |place: Place, message: &str, hint: &str| {
         Some(Refusal { line: places.line(&place), message: message.into(), hint: Some(hint.into()) })
@@ -109,6 +126,7 @@ fn refuse_node(node: &LogicalPlan, places: &Places) -> Option<Refusal> {
         | LogicalPlan::Window(_) => None,
         LogicalPlan::Extension(extension) => {
             let window = extension.node.as_any().downcast_ref::<WindowAggregate>();
+            // A join with `machines` keeps machine and event time: whatever else is refused shows elsewhere.
             window.and_then(|window| refuse_window(window, places))
         }
         LogicalPlan::Aggregate(_) => refusal(

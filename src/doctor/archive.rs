@@ -1,5 +1,6 @@
 //! The archive: that it can be written as the epochs need it, and what is in it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use arrow::array::AsArray;
@@ -10,7 +11,7 @@ use datafusion::prelude::{SessionContext, col};
 
 use super::Finding;
 use crate::archive::{Archive, ArchiveError, EpochManifest, StoreOptions, TableInfo, local_folder};
-use crate::schema::GAPS;
+use crate::schema::{GAPS, MACHINE_ID, MACHINES};
 
 /// What was found, and what other checks compare.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Seen {
     pub(super) ahead: Option<i64>,
     /// The newest epoch of each partition of the topic, where the archive can be read.
     pub(super) epochs: Option<Vec<EpochManifest>>,
+    /// The machines that have sent readings, where that can be read.
+    pub(super) machines: Option<BTreeSet<String>>,
 }
 
 /// Writes, reads, creates again and deletes one object; then reads what there is of `topic`.
@@ -77,6 +80,13 @@ async fn look_into(archive: &Archive, topic: &str, existed: bool, seen: &mut See
         }
         Err(error) => Finding::failure("tables", &error, error.hint()),
     });
+    seen.machines = match machines(archive).await {
+        Ok(machines) => Some(machines),
+        Err(error) => {
+            tracing::debug!(%error, "the table of machines cannot be read");
+            None
+        }
+    };
     match archive.newest_epochs(topic).await {
         Ok(epochs) => seen.epochs = Some(epochs),
         Err(error) => seen.findings.push(Finding::failure("checkpoints", &error, error.hint())),
@@ -108,6 +118,17 @@ async fn missed(archive: &Archive, tables: &[TableInfo]) -> Result<Option<String
         .flat_map(|column| column.iter().flatten())
         .sum();
     Ok(Some(format!("{missing} messages were gone before they were read")))
+}
+
+/// The machines of which the archive has readings.
+async fn machines(archive: &Archive) -> Result<BTreeSet<String>, ArchiveError> {
+    let failed =
+        |error: DataFusionError| ArchiveError::BadRows { table: MACHINES.into(), reason: error.to_string() };
+    let table = archive.table_provider(MACHINES).await?;
+    let ids = SessionContext::new().read_table(table).and_then(|table| table.select(vec![col(MACHINE_ID)]));
+    let ids = ids.map_err(failed)?.distinct().map_err(failed)?.collect().await.map_err(failed)?;
+    let ids = ids.iter().filter_map(|batch| batch.column(0).as_string_opt::<i32>());
+    Ok(ids.flat_map(|ids| ids.iter().flatten()).map(str::to_owned).collect())
 }
 
 fn rows(rows: u64) -> String {

@@ -1,9 +1,9 @@
 //! The system test: is everything reachable and sane?
 //!
-//! Four parts of the system are looked at side by side: Kafka (after the schema registry, which its messages may need), the archive, what runs (models, queries, alarm rules),
+//! Four parts of the system are looked at side by side: Kafka (after the schema registry, which its messages may need), the archive, what runs (models, queries, alarm rules, machines),
 //! and this machine (port, disk, files). None waits for another, each has a time limit, and what one cannot find out
-//! hides nothing of the others. Two last findings compare what the parts have seen: the checkpoints with the queries
-//! and the topic, and the clocks.
+//! hides nothing of the others. Three last findings compare what the parts have seen: the checkpoints with the queries
+//! and the topic, the file of machines with the machines that have sent readings, and the clocks.
 //!
 //! Nothing is changed by it: no topic is made, the consumer group is not joined, no checkpoint is committed. One
 //! object is written into the archive and deleted again, because only writing shows that it can be written.
@@ -12,6 +12,7 @@ mod archive;
 mod checkpoints;
 mod clock;
 mod kafka;
+mod machines;
 mod messages;
 mod place;
 mod programs;
@@ -36,7 +37,7 @@ pub use report::{Finding, Level, Report};
 const LIMIT: Duration = Duration::from_secs(40);
 
 /// The checks, in the order in which they are told.
-pub const CHECKS: [&str; 15] = [
+pub const CHECKS: [&str; 16] = [
     "configuration",
     "broker",
     "topic",
@@ -48,6 +49,7 @@ pub const CHECKS: [&str; 15] = [
     "models",
     "queries",
     "alarms",
+    "machines",
     "checkpoints",
     "port",
     "clock",
@@ -104,6 +106,7 @@ pub async fn examine(path: &Path, progress: impl Fn(&[&str]) + Sync) -> Report {
         on_query_change: config.dataflow.on_query_change,
     };
     findings.push(checkpoints::judge(&facts));
+    findings.push(machines::judge(&config.machines, archive.machines.as_ref()));
     findings.push(clock::judge(archive.ahead, kafka.ahead, max_skew));
     findings.extend(kafka.findings);
     findings.extend(archive.findings);

@@ -6,7 +6,7 @@ use super::kafka::Offsets;
 use super::messages::{Newest, messages};
 use super::*;
 use crate::archive::{Epoch, EpochManifest, MANIFEST_FORMAT};
-use crate::config::OnQueryChange;
+use crate::config::{MachinesConfig, OnQueryChange};
 use crate::schema::ReadingSchema;
 use crate::source::input::Input;
 use crate::source::kafka::KafkaSettings;
@@ -157,4 +157,24 @@ fn spans_are_told_in_the_unit_that_fits() {
     let told = [1, 1_500_000, 119_000_000, 120_000_000, 7_200_000_000, 172_800_000_000].map(span);
     assert_eq!(told, ["1 s", "2 s", "119 s", "2 min", "2 h", "2 days"]);
     assert_eq!(span(-3_000_000), "3 s");
+}
+
+#[test]
+fn machines_that_have_sent_readings_are_looked_for_in_the_file() {
+    let met = |ids: &[&str]| Some(ids.iter().map(|id| (*id).to_string()).collect());
+    let none = machines::judge(&MachinesConfig::default(), met(&["1"]).as_ref());
+    assert_eq!(none.level, Level::Ok);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("machines.toml");
+    std::fs::write(&path, "[[machines]]\nid = 1\n").unwrap();
+    let config = MachinesConfig { file: Some(path.clone()) };
+    assert_eq!(machines::judge(&config, None).level, Level::Ok);
+    assert_eq!(machines::judge(&config, met(&["1"]).as_ref()).level, Level::Ok);
+    let unknown = machines::judge(&config, met(&["1", "7", "rack"]).as_ref());
+    assert_eq!(unknown.level, Level::Warning);
+    assert!(unknown.seen.contains("2 that have sent readings are not in it: `7`, `rack`"), "{unknown:?}");
+    std::fs::write(&path, "[[machines]]\nid = 1\nrefrigerant = \"R9\"\n").unwrap();
+    let wrong = machines::judge(&config, None);
+    assert_eq!(wrong.level, Level::Failure);
+    assert!(wrong.seen.contains("machine `1`: refrigerant"), "{wrong:?}");
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int32Type;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int32Type};
 use chrono::Utc;
 use flate2::read::MultiGzDecoder;
 use futures::TryStreamExt;
@@ -18,8 +19,11 @@ use parquet::file::properties::WriterProperties;
 
 use crate::alarm::{AlarmPlan, WatchedError, WatchedOutputs, WatchedPartition};
 use crate::dataflow::{Graph, Timing};
-use crate::schema::{ALARMS, DEAD_LETTERS, KAFKA_PARTITION, LATE_READINGS, READINGS, ReadingSchema, aligned};
-use crate::serve::sql::{SqlEngine, SqlError};
+use crate::machine::Machines;
+use crate::schema::{
+    ALARMS, DEAD_LETTERS, KAFKA_PARTITION, LATE_READINGS, MACHINE_VERSIONS, READINGS, ReadingSchema, aligned,
+};
+use crate::serve::sql::{SqlEngine, SqlError, SqlErrorKind};
 use crate::source::decode::Decoder;
 use crate::source::raw::RawBatch;
 
@@ -104,6 +108,10 @@ pub struct Backtest<'a> {
     timing: Timing,
     max_skew: i64,
     partitions: BTreeMap<i32, WatchedPartition>,
+    /// What is known of the machines, for all time.
+    machines: Option<Arc<Machines>>,
+    /// Else: what each partition knew of them, in the order in which it came to know it.
+    versions: BTreeMap<i32, Vec<RecordBatch>>,
     out: Tables,
     summary: Summary,
     /// Told the number of readings now and then.
@@ -120,8 +128,26 @@ impl<'a> Backtest<'a> {
         progress: &'a (dyn Fn(u64) + Sync),
     ) -> Result<Self, BacktestError> {
         let out = Tables::create(out)?;
-        let (partitions, summary) = (BTreeMap::new(), Summary::default());
-        Ok(Self { graph, rules, schema, timing, max_skew, partitions, out, summary, progress })
+        Ok(Self {
+            graph,
+            rules,
+            schema,
+            timing,
+            max_skew,
+            partitions: BTreeMap::new(),
+            machines: None,
+            versions: BTreeMap::new(),
+            out,
+            summary: Summary::default(),
+            progress,
+        })
+    }
+
+    /// The same with what is known of the machines, in place of what the archive says was known at each time.
+    #[must_use]
+    pub fn with_machines(mut self, machines: Machines) -> Self {
+        self.machines = Some(Arc::new(machines));
+        self
     }
 
     /// Reads all of `input`, closes every window and every file.
@@ -130,6 +156,9 @@ impl<'a> Backtest<'a> {
             Input::Jsonl(path) => self.jsonl(path)?,
             Input::Parquet(path) => self.parquet(path)?,
             Input::Archive(history) => {
+                if self.machines.is_none() {
+                    self.read_versions(history).await?;
+                }
                 let sql = format!("SELECT * FROM {READINGS} ORDER BY {KAFKA_PARTITION}, kafka_offset");
                 let mut rows = history.query(&sql).await?;
                 while let Some(batch) = rows.try_next().await.map_err(SqlError::from)? {
@@ -143,6 +172,38 @@ impl<'a> Backtest<'a> {
         }
         self.summary.rows = self.out.close()?;
         Ok(self.summary)
+    }
+
+    /// Reads which machine had which rows, by partition. An archive from before there were such has none.
+    async fn read_versions(&mut self, history: &History) -> Result<(), BacktestError> {
+        let sql =
+            format!("SELECT * FROM {MACHINE_VERSIONS} ORDER BY {KAFKA_PARTITION}, recorded_at, version");
+        let mut rows = match history.query(&sql).await {
+            Ok(rows) => rows,
+            Err(error) if error.kind == SqlErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        while let Some(batch) = rows.try_next().await.map_err(SqlError::from)? {
+            let missing = || arrow::error::ArrowError::SchemaError(format!("no column `{KAFKA_PARTITION}`"));
+            let numbers = batch.column_by_name(KAFKA_PARTITION).ok_or_else(missing)?;
+            let numbers = cast(numbers, &DataType::Int32)?;
+            for (start, length) in runs(numbers.as_primitive::<Int32Type>().values()) {
+                let number = numbers.as_primitive::<Int32Type>().value(start);
+                self.versions.entry(number).or_default().push(batch.slice(start, length));
+            }
+        }
+        Ok(())
+    }
+
+    /// A partition that knows of the machines what it is to know.
+    fn partition(&mut self, number: i32) -> Result<WatchedPartition, BacktestError> {
+        let mut partition = WatchedPartition::new(&self.graph, &self.rules, self.timing)?;
+        if let Some(machines) = &self.machines {
+            partition.set_machines(machines)?;
+        } else if let Some(rows) = self.versions.remove(&number) {
+            partition.take_machines(&rows)?;
+        }
+        Ok(partition)
     }
 
     fn jsonl(&mut self, path: &Path) -> Result<(), BacktestError> {
@@ -196,20 +257,15 @@ impl<'a> Backtest<'a> {
         let batch = aligned(batch, self.graph.source())?;
         let numbers = batch.column_by_name(KAFKA_PARTITION).map(|c| c.as_primitive::<Int32Type>().clone());
         let numbers = numbers.unwrap_or_else(|| vec![0; batch.num_rows()].into());
-        let mut start = 0;
-        while start < batch.num_rows() {
+        for (start, length) in runs(numbers.values()) {
             let number = numbers.value(start);
-            let rest = &numbers.values()[start..];
-            let length = rest.iter().position(|n| *n != number).unwrap_or(rest.len());
-            let partition = match self.partitions.entry(number) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(WatchedPartition::new(&self.graph, &self.rules, self.timing)?)
-                }
+            let mut partition = match self.partitions.remove(&number) {
+                Some(partition) => partition,
+                None => self.partition(number)?,
             };
             let outputs = partition.process(&batch.slice(start, length))?;
+            self.partitions.insert(number, partition);
             self.outputs(outputs)?;
-            start += length;
         }
         self.summary.readings += batch.num_rows() as u64;
         (self.progress)(self.summary.readings);
@@ -229,6 +285,17 @@ impl<'a> Backtest<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Where equal numbers stand together: start and length of each run.
+fn runs(numbers: &[i32]) -> Vec<(usize, usize)> {
+    let mut start = 0;
+    let run = |run: &[i32]| {
+        let begin = start;
+        start += run.len();
+        (begin, run.len())
+    };
+    numbers.chunk_by(|a, b| a == b).map(run).collect()
 }
 
 /// One Parquet file for each table: `DIR/<table>/part-0.parquet`.

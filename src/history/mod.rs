@@ -13,8 +13,9 @@ use datafusion::prelude::SessionContext;
 
 use crate::archive::{Archive, ArchiveError};
 use crate::dataflow::sql::{self, Extensions};
+use crate::machine::columns::{RECORDED_AT, VERSION};
 use crate::model::registry::Registry;
-use crate::schema::{TIMESTAMP, WINDOW_TIME};
+use crate::schema::{MACHINE_ID, MACHINE_VERSIONS, MACHINES, TIMESTAMP, WINDOW_TIME};
 use crate::serve::sql::{SqlEngine, SqlError, SqlErrorKind, TableInfo, TableSource, query_context};
 use crate::worker::hot::HotRows;
 
@@ -53,7 +54,11 @@ impl History {
         let context = sql::session(&self.extensions, cores());
         for name in self.archive.table_names().await.map_err(internal)? {
             let table = self.table(&context, &name).await?;
-            context.register_table(name.as_str(), table)?;
+            if name == MACHINES {
+                machines(&context, table).await?;
+            } else {
+                context.register_table(name.as_str(), table)?;
+            }
         }
         Ok(context)
     }
@@ -78,6 +83,22 @@ impl History {
     }
 }
 
+/// The table of the machines holds all that ever was true of them. Under its name there is what is true now, one row a
+/// machine, so that it can be joined; the whole has another name.
+async fn machines(context: &SessionContext, table: Arc<dyn TableProvider>) -> Result<(), SqlError> {
+    let columns: Vec<String> =
+        table.schema().fields().iter().map(|field| format!("\"{}\"", field.name())).collect();
+    let columns = columns.join(", ");
+    context.register_table(MACHINE_VERSIONS, table)?;
+    let newest = format!(
+        "SELECT {columns} FROM (SELECT *, row_number() OVER (PARTITION BY {MACHINE_ID} ORDER BY {RECORDED_AT} DESC, \
+         {VERSION} DESC) AS place FROM {MACHINE_VERSIONS}) WHERE place = 1"
+    );
+    let view = context.sql(&newest).await?.into_view();
+    context.register_table(MACHINES, view)?;
+    Ok(())
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -94,7 +115,8 @@ fn as_stored(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Sql
         if let Some(column) = batch.column_by_name(field.name()) {
             return cast(column, field.data_type());
         }
-        let time = [WINDOW_TIME, TIMESTAMP].into_iter().find_map(|name| batch.column_by_name(name));
+        let time =
+            [WINDOW_TIME, TIMESTAMP, RECORDED_AT].into_iter().find_map(|name| batch.column_by_name(name));
         match time {
             Some(time) if field.name() == crate::archive::DATE => {
                 cast(&cast(time, &DataType::Date32)?, field.data_type())

@@ -42,7 +42,7 @@ pub(super) fn router(
     health: HealthServer<impl Health>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Router, ServeError> {
-    let Services { live, sql, tables, models, alarms, sensors, plants, metrics, ready } = services;
+    let Services { live, sql, tables, models, alarms, machines, sensors, plants, metrics, ready } = services;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
@@ -55,6 +55,7 @@ pub(super) fn router(
         tables,
         models,
         alarms: Arc::clone(&alarms.live),
+        machines,
         sensors,
         demo: plants.is_some(),
         stopping: stopping.clone(),

@@ -16,6 +16,10 @@ const READINGS: &str = "coldstream_readings_total";
 const DEAD_LETTERS: &str = "coldstream_dead_letters_total";
 const LATE_READINGS: &str = "coldstream_late_readings_total";
 const DUPLICATES: &str = "coldstream_duplicate_readings_total";
+const UNKNOWN_MACHINES: &str = "coldstream_unknown_machines";
+const UNKNOWN_READINGS: &str = "coldstream_unknown_machine_readings_total";
+const MACHINE_FILES: &str = "coldstream_machines_file_changes_total";
+const MACHINE_FILE_REFUSED: &str = "coldstream_machines_file_refused";
 const ROWS: &str = "coldstream_rows_total";
 const GAPS: &str = "coldstream_gaps_total";
 const MISSING: &str = "coldstream_missing_messages_total";
@@ -60,6 +64,13 @@ fn describe() {
     describe_counter!(DUPLICATES, "Readings of a machine and an event time that were there before.");
     describe_counter!(GAPS, "Times that reading went on behind messages that were gone, by reason.");
     describe_counter!(MISSING, "Messages that were gone before they were read, where their number is known.");
+    describe_gauge!(
+        UNKNOWN_MACHINES,
+        "Machines whose readings came and that the file of machines does not know."
+    );
+    describe_counter!(UNKNOWN_READINGS, "Readings of machines that the file of machines does not know.");
+    describe_counter!(MACHINE_FILES, "Changes of the file of machines, by outcome: taken or refused.");
+    describe_gauge!(MACHINE_FILE_REFUSED, "1 while the newest content of the file of machines is not used.");
     describe_counter!(ROWS, "Rows produced, by stream.");
     describe_gauge!(
         WATERMARK,
@@ -71,6 +82,7 @@ fn describe() {
     // The metric without labels is there from the start, so that a rate over it has its first point.
     counter!(READINGS).increment(0);
     counter!(DUPLICATES).increment(0);
+    counter!(UNKNOWN_READINGS).increment(0);
 }
 
 /// Counts readings processed.
@@ -101,6 +113,23 @@ pub fn late_readings(stream: &str, readings: u64) {
 /// Counts readings that had come before.
 pub fn duplicates(readings: u64) {
     counter!(DUPLICATES).increment(readings);
+}
+
+/// Counts readings of machines that the file of machines does not know.
+pub fn unknown_readings(readings: u64) {
+    counter!(UNKNOWN_READINGS).increment(readings);
+}
+
+/// Notes how many machines the file of machines does not know.
+pub fn unknown_machines(machines: u64) {
+    gauge!(UNKNOWN_MACHINES).set(machines as f64);
+}
+
+/// Counts a change of the file of machines, and whether it could be used.
+pub fn machines_file(taken: bool) {
+    let outcome = if taken { "taken" } else { "refused" };
+    counter!(MACHINE_FILES, "outcome" => outcome).increment(1);
+    gauge!(MACHINE_FILE_REFUSED).set(f64::from(u8::from(!taken)));
 }
 
 /// Counts a gap, and the messages that are missing, where their number is known.

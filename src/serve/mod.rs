@@ -45,6 +45,7 @@ use self::demo::Plants;
 use self::live::LiveState;
 use self::sql::{SqlEngine, TableSource};
 use crate::alarm::AlarmPlan;
+use crate::machine::follow::CurrentMachines;
 use crate::schema::ReadingSchema;
 
 /// The types and services of `proto/coldstream/v1`.
@@ -101,6 +102,8 @@ pub struct Services {
     pub models: Vec<ModelInfo>,
     /// What is watched, and what was seen.
     pub alarms: AlarmParts,
+    /// What is known of the machines.
+    pub machines: Arc<CurrentMachines>,
     /// Columns of the readings.
     pub sensors: ReadingSchema,
     /// The simulated plants, where this process has them.

@@ -13,6 +13,7 @@ use super::live::{Filter, LiveState, Watcher};
 use super::proto::{self, MachineState, status_service_server::StatusService};
 use super::sql::TableSource;
 use super::{ModelInfo, convert, request, stopped};
+use crate::machine::follow::{CurrentMachines, FileState};
 use crate::schema::ReadingSchema;
 
 /// The service over the live state of this process.
@@ -22,9 +23,20 @@ pub(super) struct StatusApi {
     pub(super) models: Vec<ModelInfo>,
     pub(super) alarms: Arc<LiveAlarms>,
     pub(super) sensors: ReadingSchema,
+    pub(super) machines: Arc<CurrentMachines>,
     /// Whether the readings are simulated by this process.
     pub(super) demo: bool,
     pub(super) stopping: watch::Receiver<bool>,
+}
+
+impl From<FileState> for proto::MachinesFile {
+    fn from(state: FileState) -> Self {
+        Self {
+            path: state.file.unwrap_or_default(),
+            machines: state.machines as u64,
+            refused: state.refused.unwrap_or_default(),
+        }
+    }
 }
 
 type WatchStream = Pin<Box<dyn Stream<Item = Result<proto::WatchMachinesResponse, Status>> + Send>>;
@@ -60,6 +72,8 @@ impl StatusService for StatusApi {
             kafka: self.live.cluster(),
             open_alarms: self.alarms.open().to_proto(),
             demo: self.demo,
+            machines_file: Some(self.machines.file_state().into()),
+            unknown_machines: self.live.unknown_machines(),
         }))
     }
 

@@ -128,6 +128,7 @@ impl Server {
                 desk: Arc::new(Desk(Arc::clone(&alarms))),
                 rules: Arc::new(AlarmPlan::default()),
             },
+            machines: Arc::default(),
             sensors: ReadingSchema::default(),
             plants,
             metrics: metrics::install().unwrap(),

@@ -27,7 +27,11 @@ use crate::archive::{Archive, ArchiveError, TableSpec};
 use crate::config::OnQueryChange;
 use crate::dataflow::partition::late_schema;
 use crate::dataflow::{DataflowError, Graph, Timing};
-use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, READINGS, ReadingSchema, TIMESTAMP};
+use crate::machine::columns;
+use crate::machine::follow::CurrentMachines;
+use crate::schema::{
+    ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, MACHINES, READINGS, ReadingSchema, TIMESTAMP,
+};
 use crate::serve::alarm::{AlarmDesk, LiveAlarms};
 use crate::serve::live::{LiveState, PartitionStatus};
 use crate::source::budget::Budget;
@@ -127,7 +131,7 @@ impl WorkerError {
     }
 }
 
-/// The tables of a worker: the source's four, the alarms, and one for each query.
+/// The tables of a worker: the source's four, the alarms, the machines, and one for each query.
 pub fn table_specs(graph: &Graph) -> Vec<TableSpec> {
     let spec = |name: &str, schema: SchemaRef, event_time: &str| TableSpec {
         name: name.into(),
@@ -140,6 +144,7 @@ pub fn table_specs(graph: &Graph) -> Vec<TableSpec> {
         spec(LATE_READINGS, late_schema(graph.source()), TIMESTAMP),
         spec(GAPS, gap_schema(), TIMESTAMP),
         spec(ALARMS, alarm_schema(), TIMESTAMP),
+        spec(MACHINES, columns::archive_schema(), columns::RECORDED_AT),
     ];
     specs.extend(graph.streams().iter().map(|s| spec(&s.name, Arc::clone(&s.schema), s.event_time)));
     specs
@@ -165,6 +170,8 @@ pub struct WorkerParts {
     pub alarms: Arc<LiveAlarms>,
     /// Rows that are not committed yet, for queries.
     pub hot: Arc<HotRows>,
+    /// What is known of the machines.
+    pub machines: Arc<CurrentMachines>,
 }
 
 /// What the threads share.
@@ -174,6 +181,7 @@ pub(crate) struct Shared {
     rules: Arc<AlarmPlan>,
     live: Arc<LiveState>,
     alarms: Arc<LiveAlarms>,
+    machines: Arc<CurrentMachines>,
     commits: Commits,
     runtime: Handle,
     epochs: mpsc::UnboundedSender<SealedEpoch>,
@@ -212,7 +220,7 @@ impl Shared {
 impl Worker {
     /// Prepares the tables. Must be called inside the runtime that is to commit.
     pub async fn new(settings: WorkerSettings, parts: WorkerParts) -> Result<Self, WorkerError> {
-        let WorkerParts { graph, rules, archive, live, alarms, hot } = parts;
+        let WorkerParts { graph, rules, archive, live, alarms, hot, machines } = parts;
         let specs = table_specs(&graph);
         for spec in &specs {
             archive.ensure_table(spec).await?;
@@ -228,6 +236,7 @@ impl Worker {
             rules,
             live,
             alarms,
+            machines,
             commits: Commits { archive, specs, topic, fingerprint, hot },
             runtime: Handle::current(),
             epochs,

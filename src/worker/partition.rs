@@ -19,7 +19,9 @@ use crate::alarm::{
 use crate::archive::{Archive, Epoch, EpochManifest, Recovered};
 use crate::config::OnQueryChange;
 use crate::dataflow::{DataflowError, Graph, Outputs};
-use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, READINGS};
+use crate::machine::columns;
+use crate::machine::follow::CurrentMachines;
+use crate::schema::{ALARMS, DEAD_LETTERS, GAPS, LATE_READINGS, MACHINES, READINGS};
 use crate::serve::alarm::LiveAlarms;
 use crate::serve::live::LiveState;
 use crate::source::decode::Decoder;
@@ -46,6 +48,7 @@ pub(super) struct PartitionContext {
     pub(super) rules: Arc<AlarmPlan>,
     pub(super) live: Arc<LiveState>,
     pub(super) alarms: Arc<LiveAlarms>,
+    pub(super) machines: Arc<CurrentMachines>,
     pub(super) hot: Arc<HotRows>,
     /// Newest offset in Kafka; negative while unknown.
     pub(super) high_watermark: Arc<AtomicI64>,
@@ -94,6 +97,8 @@ pub(super) struct PartitionWork {
     rows: BTreeMap<String, Vec<RecordBatch>>,
     readings: usize,
     changed: bool,
+    /// Which of [`CurrentMachines`] the partition has.
+    machines: Option<u64>,
     /// When the epoch before was sealed, or would have been; steady clock.
     sealed_at: i64,
     /// When the last reading came; steady clock.
@@ -140,7 +145,7 @@ impl PartitionWork {
         let known = core.alarms().episodes().cloned().collect();
         context.alarms.update(&context.live, context.partition, known);
         let decoder = settings.input.decoder(&settings.kafka.topic, &settings.schema, settings.max_skew);
-        Ok(Self {
+        let mut work = Self {
             context,
             decoder,
             core,
@@ -149,9 +154,36 @@ impl PartitionWork {
             rows: BTreeMap::new(),
             readings: 0,
             changed: false,
+            machines: None,
             sealed_at: now.steady,
             heard: now.steady,
-        })
+        };
+        let machines = work.core.streams().machines()?;
+        work.context.live.set_machines(&machines);
+        work.follow_machines(now)?;
+        Ok(work)
+    }
+
+    /// Takes what is known of the machines, where it has changed.
+    fn follow_machines(&mut self, now: Now) -> Result<(), WorkerError> {
+        let generation = self.context.machines.generation();
+        if self.machines == Some(generation) {
+            return Ok(());
+        }
+        self.machines = Some(generation);
+        if let Some(rows) = self.core.set_machines(&self.context.machines.get())? {
+            self.changed = true;
+            self.add_machines(&rows, now)?;
+        }
+        Ok(())
+    }
+
+    fn add_machines(&mut self, rows: &RecordBatch, now: Now) -> Result<(), WorkerError> {
+        let partition = self.context.partition;
+        let stamped = columns::stamped(rows, partition, now.wall);
+        self.context.live.set_machines(rows);
+        self.store(MACHINES, stamped.map_err(|source| WorkerError::Arrow { partition, source })?);
+        Ok(())
     }
 
     /// Where reading goes on; `None` before the first message ever.
@@ -174,6 +206,7 @@ impl PartitionWork {
     pub(super) fn take(&mut self, raw: &RawBatch, now: Now) -> Result<(), WorkerError> {
         let partition = self.context.partition;
         let arrow = |source| WorkerError::Arrow { partition, source };
+        self.follow_machines(now)?;
         if let Some(gap) = &raw.gap {
             let topic = &self.context.settings.kafka.topic;
             let row = gap.row(topic, partition, self.newest(), now.wall).map_err(arrow)?;
@@ -209,6 +242,7 @@ impl PartitionWork {
     /// After a long silence event time goes on as the clock does: windows that hold readings then close. The watermark
     /// that this gives is part of the next epoch, so a restart does not take it back.
     pub(super) fn idle(&mut self, now: Now) -> Result<(), WorkerError> {
+        self.follow_machines(now)?;
         let silent = now.steady.saturating_sub(self.heard);
         let settings = &self.context.settings;
         let Some(newest) = self.core.streams().newest() else { return Ok(()) };
@@ -278,6 +312,9 @@ impl PartitionWork {
     }
 
     fn add_watched(&mut self, outputs: WatchedOutputs, now: Now) -> Result<(), WorkerError> {
+        if let Some(rows) = &outputs.streams.machines {
+            self.add_machines(rows, now)?;
+        }
         self.add_outputs(outputs.streams);
         self.add_alarms(outputs.alarms, now)
     }
@@ -296,6 +333,7 @@ impl PartitionWork {
     fn add_outputs(&mut self, outputs: Outputs) {
         let graph = Arc::clone(&self.context.graph);
         crate::serve::metrics::duplicates(outputs.duplicates);
+        crate::serve::metrics::unknown_readings(outputs.unknown);
         for (position, batch) in outputs.revised {
             // For the tables alone: what is live is newer.
             self.store(&graph.streams()[position].name, batch);

@@ -46,7 +46,8 @@ pub(super) async fn rebuilt(
         next_offset: manifest.next_offset,
         watermark: manifest.watermark,
     };
-    let (mut streams, readings) = replay(archive, &context.graph, context.settings.timing, place).await?;
+    let (mut streams, readings) =
+        replay(archive, &context.graph, context.settings.timing, place, &pieces).await?;
     streams.take_source(&pieces)?;
     tracing::info!(
         partition = context.partition,
@@ -73,8 +74,11 @@ async fn replay(
     graph: &Arc<Graph>,
     timing: Timing,
     place: Place,
+    pieces: &[(String, Bytes)],
 ) -> Result<(Partition, u64), WorkerError> {
     let mut partition = Partition::new(graph, timing)?;
+    // Each row meets what was true of its machine then.
+    partition.restore_machines(pieces)?;
     let Some(watermark) = place.watermark else { return Ok((partition, 0)) };
     let since = watermark.saturating_sub(graph.reach()).saturating_sub(timing.allowed_lateness);
     let session = sql::session(&Extensions::default(), 1);

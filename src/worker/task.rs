@@ -40,6 +40,7 @@ impl TaskContext {
             rules: Arc::clone(&shared.rules),
             live: Arc::clone(&shared.live),
             alarms: Arc::clone(&shared.alarms),
+            machines: Arc::clone(&shared.machines),
             hot: Arc::clone(&shared.commits.hot),
             high_watermark: Arc::clone(&self.high_watermark),
         }

@@ -17,6 +17,7 @@ mod doctor;
 mod end_to_end;
 mod formats;
 mod golden;
+mod machines;
 mod parts;
 mod parts_work;
 mod python_client;

@@ -16,6 +16,8 @@ An oracle sees
     revised(slide, size, lateness)   each reading once for each later edition of a window that holds it, with `revision`
     over_stream(name, slide, size)   each row of another stream of the case, likewise: such rows are never late
 
+    machines                     what machines.toml says of each machine that has sent a reading, as Python reads it
+
 The readings themselves are checked first: READINGS.parquet holds what Python's JSON reads from readings.jsonl.
 """
 
@@ -26,6 +28,7 @@ import json
 import math
 import pathlib
 import sys
+import tomllib
 
 import duckdb
 
@@ -199,6 +202,20 @@ def compare_readings(folder: pathlib.Path, connection: duckdb.DuckDBPyConnection
     return []
 
 
+def read_machines(folder: pathlib.Path, connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes the table `machines`: a row for each machine that has sent a reading, known or not."""
+    file = tomllib.loads((folder / "machines.toml").read_text(encoding="utf-8"))
+    said = {str(machine["id"]): machine for machine in file["machines"]}
+    connection.execute(
+        "CREATE TABLE machines (machine_id VARCHAR, known BOOLEAN, site VARCHAR, refrigerant VARCHAR, application VARCHAR, "
+        "altitude DOUBLE, rated_current DOUBLE)")
+    for (machine,) in connection.execute("SELECT DISTINCT machine_id FROM messages").fetchall():
+        row = {"altitude": 0} | file["defaults"] | said.get(machine, {})
+        columns = ("site", "refrigerant", "application", "altitude", "rated_current")
+        values = [machine, machine in said, *(row.get(column) for column in columns)]
+        connection.execute("INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+
 def tables(folder: pathlib.Path, case: str, path: pathlib.Path) -> list:
     """The oracles of a case, each after those it may read, with the file of its rows."""
     if path.is_file():
@@ -215,6 +232,7 @@ def main() -> int:
         connection = duckdb.connect()
         connection.execute(f"SET VARIABLE delay = {delays[case.split('.')[0]]}")
         connection.execute(PRELUDE.replace("{readings}", readings))
+        read_machines(folder, connection)
         if not counts:
             problems += compare_readings(folder, connection)
         for stream, sql, expected in tables(folder, case, path):

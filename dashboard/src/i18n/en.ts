@@ -113,6 +113,8 @@ export const en = {
   },
   machine: {
     title: (id: string) => `Machine ${id}`,
+    about: "About",
+    notInFile: "Not in the file of machines: it has defaults",
     back: "All machines",
     unknown: (id: string) => `Machine ${id} has sent nothing since the server started.`,
     choose: "Choose a machine",
@@ -219,6 +221,8 @@ export const en = {
     readingsTotal: "Readings",
     perSecond: "per second",
     deadTotal: "Dead letters",
+    unknownMachines: "Unknown machines",
+    machinesRefused: "File of machines refused",
     lateTotal: "Late readings",
     kafka: "Kafka",
     noKafka: "The cluster has not answered yet.",

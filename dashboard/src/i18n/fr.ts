@@ -115,6 +115,8 @@ export const fr: Messages = {
   },
   machine: {
     title: (id) => `Machine ${id}`,
+    about: "À propos",
+    notInFile: "Absente du fichier des machines : valeurs par défaut",
     back: "Toutes les machines",
     unknown: (id) => `La machine ${id} n’a rien envoyé depuis le démarrage du serveur.`,
     choose: "Choisir une machine",
@@ -221,6 +223,8 @@ export const fr: Messages = {
     readingsTotal: "Mesures",
     perSecond: "par seconde",
     deadTotal: "Messages rejetés",
+    unknownMachines: "Machines inconnues",
+    machinesRefused: "Fichier des machines refusé",
     lateTotal: "Mesures en retard",
     kafka: "Kafka",
     noKafka: "Le cluster n’a pas encore répondu.",

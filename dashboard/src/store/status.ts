@@ -11,6 +11,9 @@ const rate = signal<number | undefined>(undefined);
 /** Readings processed a second, over the last heartbeats; absent before the second. */
 export const readingRate = computed(() => rate.value);
 
+/** Whether there is a file of machines: without one, no machine is known, and none is worth a mark. */
+export const hasMachinesFile = computed(() => (status.value?.machinesFile?.path ?? "") !== "");
+
 export function setStatus(next: SystemStatus): void {
   const before = status.peek();
   const passed = before ? (lasting(next.uptime) - lasting(before.uptime)) / 1_000 : 0;

@@ -1,5 +1,6 @@
 //! The simulated plants of the demonstration: a thread that sends their readings as time passes, and the hand on it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -49,10 +50,7 @@ impl PlantsThread {
         (Self { machines, brokers, topic, stop, orders }, Arc::new(Hand(hand)))
     }
 
-    /// Sends readings as time passes, until it is told to stop; gives their number.
-    pub(super) fn run(self) -> Result<u64, Failure> {
-        let options = ProducerOptions::default();
-        let mut producer = Producer::connect(&self.brokers, &self.topic, &options)?;
+    fn fleet(&self) -> Result<Fleet, Failure> {
         let config = FleetConfig {
             machines: self.machines,
             start: Utc::now().timestamp_micros(),
@@ -60,7 +58,24 @@ impl PlantsThread {
             duration: None,
             ..FleetConfig::default()
         };
-        let mut fleet = Fleet::new(&config).map_err(|e| Failure::new(e, None))?;
+        Fleet::new(&config).map_err(|e| Failure::new(e, None))
+    }
+
+    /// Writes what is known of the plants.
+    pub(super) fn write_machines(&self, path: &Path) -> Result<(), Failure> {
+        let text = format!(
+            "# Written at each start of `coldstream demo`, which reads it again when it changes meanwhile.\n{}",
+            self.fleet()?.machines_toml()
+        );
+        std::fs::write(path, text)
+            .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display()), None))
+    }
+
+    /// Sends readings as time passes, until it is told to stop; gives their number.
+    pub(super) fn run(self) -> Result<u64, Failure> {
+        let options = ProducerOptions::default();
+        let mut producer = Producer::connect(&self.brokers, &self.topic, &options)?;
+        let mut fleet = self.fleet()?;
         let began = Instant::now();
         let mut due = Duration::ZERO;
         let mut json = Vec::new();

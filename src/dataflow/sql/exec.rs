@@ -39,7 +39,7 @@ impl Slot {
     }
 }
 
-fn properties(schema: SchemaRef, emission: EmissionType) -> Arc<PlanProperties> {
+pub(in crate::dataflow) fn properties(schema: SchemaRef, emission: EmissionType) -> Arc<PlanProperties> {
     Arc::new(
         PlanProperties::new(
             EquivalenceProperties::new(schema),
@@ -71,6 +71,11 @@ impl SlotExec {
             projection: projection.cloned(),
             properties: properties(out, EmissionType::Incremental),
         })
+    }
+
+    /// Which columns of the batch are handed on; all, if none are named.
+    pub fn projection(&self) -> Option<&[usize]> {
+        self.projection.as_deref()
     }
 
     /// The same leaf over another slot.

@@ -20,6 +20,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use super::exec::{SlotExec, WindowExec};
 use super::node::{StageInput, WindowAggregate};
 use crate::dataflow::accumulate::{Aggregate, TableShape};
+use crate::dataflow::lookup::{self, MachineJoin};
 use crate::dataflow::rolling;
 use crate::dataflow::rolling::table::{Rolling, replace_windows};
 use crate::dataflow::session::SessionPlan;
@@ -66,6 +67,9 @@ impl ExtensionPlanner for Windows {
             let plan = rolling::compile(&rolling.window, session.execution_props())?;
             let plan = Stateful::Rolling(Arc::new(plan));
             return Ok(Some(Arc::new(WindowExec::new(Arc::clone(input), plan))));
+        }
+        if let Some(join) = node.as_any().downcast_ref::<MachineJoin>() {
+            return lookup::physical(join, physical_inputs).map(Some);
         }
         if let Some(stage) = node.as_any().downcast_ref::<StageInput>() {
             return Ok(Some(Arc::new(SlotExec::try_new(stage.schema.inner(), None)?)));

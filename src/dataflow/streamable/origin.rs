@@ -7,8 +7,9 @@
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use crate::dataflow::lookup::MachineJoin;
 use crate::dataflow::sql::node::WindowAggregate;
-use crate::schema::{MACHINE_ID, TIMESTAMP, WINDOW_TIME};
+use crate::schema::{MACHINE_ID, MACHINES, TIMESTAMP, WINDOW_TIME};
 
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +56,14 @@ pub fn of_output(plan: &LogicalPlan, index: usize) -> Origin {
         LogicalPlan::Extension(extension) => {
             match extension.node.as_any().downcast_ref::<WindowAggregate>() {
                 Some(window) => of_window(window, index),
-                None => Origin::Other,
+                None => match extension.node.as_any().downcast_ref::<MachineJoin>() {
+                    Some(join) => of_join(join, index),
+                    None => Origin::Other,
+                },
             }
         }
+        // Not a stream: only a join makes rows of it those of a machine and a time.
+        LogicalPlan::TableScan(scan) if scan.table_name.table() == MACHINES => Origin::Other,
         LogicalPlan::TableScan(scan) => {
             let schema = &scan.projected_schema;
             let time =
@@ -74,6 +80,14 @@ pub fn of_output(plan: &LogicalPlan, index: usize) -> Origin {
 
 fn of_column(column: &Column, input: &LogicalPlan) -> Origin {
     input.schema().maybe_index_of_column(column).map_or(Origin::Other, |index| of_output(input, index))
+}
+
+/// The input's columns, then those of `machines`, of which the machine is that of the row.
+fn of_join(join: &MachineJoin, index: usize) -> Origin {
+    if index < join.input.schema().fields().len() {
+        return of_output(&join.input, index);
+    }
+    if join.schema.field(index).name() == MACHINE_ID { Origin::Machine } else { Origin::Other }
 }
 
 fn of_window(window: &WindowAggregate, index: usize) -> Origin {

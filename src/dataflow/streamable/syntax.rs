@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Query, Select, SetExpr, SetOperator, Spanned, TableFactor, TableWithJoins, Visit,
-    Visitor,
+    BinaryOperator, Expr, GroupByExpr, Join, JoinConstraint, JoinOperator, Query, Select, SetExpr,
+    SetOperator, Spanned, TableFactor, TableWithJoins, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::Refusal;
 use super::text::{Words, line_of, name_of, window_call};
+use crate::schema::{MACHINE_ID, MACHINES};
 
 /// The first thing in the query `sql` that no stream can run.
 pub fn refuse(sql: &str, query: &Query) -> Option<Refusal> {
@@ -47,21 +48,59 @@ fn refuse_limit(line: u64) -> Flow {
 }
 
 fn refuse_join(line: u64, relation: &TableFactor) -> Flow {
-    if let TableFactor::Table { name, .. } = relation
-        && name.to_string().eq_ignore_ascii_case("machines")
-    {
+    if is_machines(relation) {
         return refuse_at(
             line,
-            "a join with `machines` is not possible on a stream yet",
-            "join when you ask the tables: `coldstream query`",
+            "a stream is joined with `machines` by the machine alone, and each row has one: INNER and LEFT are the same, \
+             and other joins, or conditions in ON, cannot be",
+            "JOIN machines m ON m.machine_id = r.machine_id, or USING (machine_id); conditions go to WHERE",
         );
     }
     refuse_at(
         line,
         "a join is not possible on a stream: the other side's rows come in other partitions or at other times, and \
          none of them can be waited for",
-        "use one input, and join when you ask the tables: `coldstream query`",
+        "use one input, or join it with `machines`; join streams when you ask the tables: `coldstream query`",
     )
+}
+
+/// Whether it is the table of the machines.
+fn is_machines(relation: &TableFactor) -> bool {
+    matches!(relation, TableFactor::Table { name, .. } if name.to_string().eq_ignore_ascii_case(MACHINES))
+}
+
+/// Whether a join is one with the table of the machines, by the machine.
+fn is_lookup(join: &Join) -> bool {
+    let constraint = match &join.join_operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint) => constraint,
+        _ => return false,
+    };
+    let by_machine = match constraint {
+        JoinConstraint::Using(columns) => {
+            matches!(columns.as_slice(), [column] if column.to_string().eq_ignore_ascii_case(MACHINE_ID))
+        }
+        JoinConstraint::On(condition) => is_machine_equality(condition),
+        _ => false,
+    };
+    by_machine && is_machines(&join.relation)
+}
+
+/// Whether a condition is `a.machine_id = b.machine_id`. Whose they are is seen when it is planned.
+fn is_machine_equality(condition: &Expr) -> bool {
+    let is_id = |expr: &Expr| match expr {
+        Expr::CompoundIdentifier(parts) => {
+            parts.last().is_some_and(|ident| ident.value.eq_ignore_ascii_case(MACHINE_ID))
+        }
+        _ => false,
+    };
+    match condition {
+        Expr::Nested(inner) => is_machine_equality(inner),
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => is_id(left) && is_id(right),
+        _ => false,
+    }
 }
 
 impl Walk {
@@ -101,7 +140,16 @@ impl Walk {
         if let Some(second) = from.get(1) {
             return refuse_join(line_of(&second.relation), &second.relation);
         }
-        match from.iter().flat_map(|from| &from.joins).next() {
+        if let Some(first) = from.first()
+            && is_machines(&first.relation)
+        {
+            return refuse_at(
+                line_of(&first.relation),
+                "`machines` is a table, not a stream: its rows never come",
+                "name the stream first: FROM readings r JOIN machines m ON m.machine_id = r.machine_id",
+            );
+        }
+        match from.iter().flat_map(|from| &from.joins).find(|join| !is_lookup(join)) {
             Some(join) => {
                 let line = self.words.before(&["JOIN", "APPLY"], join.relation.span().start);
                 refuse_join(line, &join.relation)

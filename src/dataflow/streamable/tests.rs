@@ -117,9 +117,9 @@ fn joins_and_other_inputs_are_refused_where_they_begin() {
     }
     assert_refused(&[
         (
-            "SELECT machine_id, timestamp, m.site\nFROM readings\nJOIN machines m USING (machine_id)",
+            "SELECT machine_id, timestamp, m.site\nFROM readings\nFULL JOIN machines m USING (machine_id)",
             3,
-            "a join with `machines` is not possible on a stream yet",
+            "a stream is joined with `machines` by the machine alone",
         ),
         (
             "SELECT machine_id, timestamp FROM readings WHERE x > 1\nUNION ALL\nSELECT machine_id, timestamp FROM readings",
@@ -140,7 +140,7 @@ fn joins_and_other_inputs_are_refused_where_they_begin() {
         ("SELECT * FROM readings\nPIVOT (sum(x) FOR mode IN ('a', 'b'))", 2, "PIVOT is not possible"),
         ("SELECT machine_id, timestamp FROM readings\nFOR UPDATE", 2, "a stream's rows cannot be locked"),
         ("SELECT machine_id, timestamp\nINTO t FROM readings", 2, "INTO is not possible"),
-        ("SELECT machine_id,\n timestamp\nFROM machines", 3, "there is no stream `machines`"),
+        ("SELECT machine_id,\n timestamp\nFROM machines", 3, "`machines` is a table, not a stream"),
         ("SELECT machine_id, timestamp FROM\n dead_letters", 2, "`dead_letters` is a table, not a stream"),
         ("SELECT 1 AS timestamp", 1, "the query reads no stream"),
     ]);

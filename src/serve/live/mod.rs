@@ -11,6 +11,7 @@
 //!                        wake-up ───────▶ watchers compare versions, at most every `min_interval`
 //! ```
 
+mod about;
 mod cluster;
 mod health;
 mod messages;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use arrow::array::RecordBatch;
 use prost::Message;
 
+use self::about::About;
 use self::cluster::Cluster;
 pub use self::health::AlarmCounts;
 use self::health::state_of;
@@ -120,6 +122,8 @@ pub struct LiveState {
     readings: AtomicU64,
     dead_letters: AtomicU64,
     late_readings: AtomicU64,
+    /// Machines that the file of machines does not know.
+    unknown: AtomicU64,
     // Counts updates; a change of it wakes the watchers.
     changed: tokio::sync::watch::Sender<u64>,
 }
@@ -146,6 +150,7 @@ struct Streams {
     reading: Option<Row>,
     derived: BTreeMap<Arc<str>, Row>,
     alarms: AlarmCounts,
+    about: Option<About>,
 }
 
 /// The lock even after a panic elsewhere: what it guards is replaced in one step, so it is never half-written.
@@ -173,6 +178,7 @@ impl LiveState {
             readings: AtomicU64::new(0),
             dead_letters: AtomicU64::new(0),
             late_readings: AtomicU64::new(0),
+            unknown: AtomicU64::new(0),
             changed: tokio::sync::watch::Sender::new(0),
         }
     }
@@ -233,6 +239,30 @@ impl LiveState {
             machine.version.fetch_add(1, Ordering::Release);
         }
         self.changed.send_modify(|updates| *updates += 1);
+    }
+
+    /// Takes in rows of the table of machines: the newest of each counts.
+    pub fn set_machines(&self, rows: &RecordBatch) {
+        let abouts = About::of(rows);
+        if abouts.is_empty() {
+            return;
+        }
+        let machines = self.machines(abouts.iter().map(|(id, _)| id.as_str()));
+        for ((_, about), machine) in abouts.into_iter().zip(machines) {
+            let is_unknown = |about: &About| u64::from(!about.known);
+            let now = is_unknown(&about);
+            let before = lock(&machine.newest).about.replace(about).map_or(0, |about| is_unknown(&about));
+            // Wraps where it falls: only one of the two is 1.
+            self.unknown.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
+            machine.version.fetch_add(1, Ordering::Release);
+        }
+        metrics::unknown_machines(self.unknown_machines());
+        self.changed.send_modify(|updates| *updates += 1);
+    }
+
+    /// How many machines have sent readings that the file of machines does not know.
+    pub fn unknown_machines(&self) -> u64 {
+        self.unknown.load(Ordering::Relaxed)
     }
 
     /// The machines with these ids, made where they are new.
@@ -404,6 +434,7 @@ impl LiveState {
             readings: streams.readings,
             last_seen: (seen != NEVER).then(|| convert::timestamp(self.started_at() + seen)),
             open_alarms: streams.alarms.to_proto(),
+            about: streams.about.map(Into::into),
         }
     }
 }

@@ -74,7 +74,7 @@ async fn windows_go_on_as_if_the_queries_had_always_been_these() {
     let pieces = stored(&[], before.checkpoint().unwrap()).unwrap();
 
     let place = Place { partition: 0, next_offset: at as i64, watermark: before.watermark() };
-    let (mut rebuilt, replayed) = replay(&archive, &new, timing, place).await.unwrap();
+    let (mut rebuilt, replayed) = replay(&archive, &new, timing, place, &[]).await.unwrap();
     rebuilt.take_source(&pieces).unwrap();
     assert!((150..at as u64).contains(&replayed), "{replayed} readings: what the windows reach, and no more");
     assert_eq!(rebuilt.watermark(), before.watermark());

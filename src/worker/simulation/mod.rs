@@ -2,7 +2,7 @@
 //!
 //! What runs is the worker's own code: [`PartitionWork`](super::partition::PartitionWork),
 //! [`Commits`](super::committer::Commits) and the archive. What is made up is the world around it: a broker, an object
-//! store, the clocks, and a group that moves partitions between workers, with or without the old owner noticing.
+//! store, the clocks, the file of machines, and a group that moves partitions between workers, with or without the old owner noticing.
 //! There is one thread, and whatever happens next is drawn from the seed.
 //!
 //! ```text
@@ -19,6 +19,7 @@
 
 mod broker;
 mod dice;
+mod file;
 mod oracle;
 mod setup;
 mod store;

@@ -55,8 +55,10 @@ impl Setup {
         let x = Column { name: "x".into(), kind: ColumnType::Float64, unit: String::new() };
         let schema = ReadingSchema::only(vec![x]);
         let sql = format!(
-            "SELECT machine_id, window_start, window_end, window_time, count(*) AS n, sum(x) AS s FROM readings \
-             GROUP BY machine_id, hop(timestamp, INTERVAL '{} seconds', INTERVAL '{} seconds')",
+            "SELECT w.machine_id, w.window_end, w.window_time, w.n, w.s, m.rated_current AS rated FROM (
+                 SELECT machine_id, window_end, window_time, count(*) AS n, sum(x) AS s FROM readings
+                 GROUP BY machine_id, hop(timestamp, INTERVAL '{} seconds', INTERVAL '{} seconds')
+             ) w JOIN machines m USING (machine_id)",
             windows.slide / SECOND,
             windows.size / SECOND,
         );

@@ -10,7 +10,7 @@ use object_store::{ObjectStoreExt, path::Path};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use super::oracle::{Rows, reading, window};
+use super::oracle::{Rows, known, reading, window};
 
 /// What has been read so far.
 #[derive(Debug, Default)]
@@ -81,10 +81,19 @@ pub(super) fn texts(table: &str, batch: &RecordBatch) -> Vec<(String, String)> {
             let x = float("x", row).map(|x| x as i64);
             (offset(row), reading(time("timestamp", row), &text("machine_id", row), x))
         }
+        "machines" => {
+            let partition = column("kafka_partition").as_primitive::<Int32Type>().value(row);
+            let version = column("version").as_primitive::<Int64Type>().value(row);
+            let since = column("valid_from").is_valid(row).then(|| time("valid_from", row));
+            let rated = float("rated_current", row);
+            assert_eq!(column("known").as_boolean().value(row), rated.is_some());
+            let key = format!("{partition}/{}/{version}", text("machine_id", row));
+            (key, known(since, rated.map(|rated| rated as i64)))
+        }
         _ => {
             let key = format!("{}/{}", text("machine_id", row), time("window_end", row));
             let n = column("n").as_primitive::<Int64Type>().value(row);
-            (key, window(n, float("s", row)))
+            (key, window(n, float("s", row), float("rated", row)))
         }
     };
     (0..batch.num_rows()).map(row).collect()

@@ -59,7 +59,7 @@ fn every_row_is_in_its_table_once() {
         }
     }
     println!("{seeds} seeds: {counts:#?}");
-    for must in ["fenced", "killed", "zombie", "sealed"] {
+    for must in ["fenced", "killed", "zombie", "sealed", "file"] {
         assert!(counts.get(must).is_some_and(|count| *count > 0), "no seed of {seeds} has `{must}`");
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::broker::Broker;
+use super::file::File;
 use super::oracle::Event;
 use super::setup::{IDLE, Setup, URL};
 use super::store::{Fate, Objects, Trace, WorkerStore};
@@ -43,6 +44,7 @@ pub(super) struct Part {
     heard: i64,
     /// Ends when the epoch before is in the store.
     in_flight: Option<oneshot::Receiver<()>>,
+    file: Arc<File>,
 }
 
 impl Part {
@@ -56,11 +58,13 @@ impl Part {
         if heard {
             self.heard = now.steady;
         }
+        self.events.push(Event::File(self.file.number()));
         self.events.push(event);
         self.work.take(batch, now)
     }
 
     pub(super) fn idle(&mut self, now: Now) -> Result<(), WorkerError> {
+        self.events.push(Event::File(self.file.number()));
         let silent = now.steady - self.heard;
         if silent >= IDLE {
             self.events.push(Event::Silence(silent));
@@ -80,6 +84,7 @@ pub(super) struct Worker {
     pub(super) ready: bool,
     pub(super) parts: BTreeMap<usize, Part>,
     setup: &'static Setup,
+    file: Arc<File>,
     commits: Arc<Commits>,
     live: Arc<LiveState>,
     alarms: Arc<LiveAlarms>,
@@ -90,7 +95,13 @@ pub(super) struct Worker {
 
 impl Worker {
     /// A worker that starts by making the tables, as [`Worker::new`](crate::worker::Worker::new) does.
-    pub(super) fn new(id: u32, setup: &'static Setup, objects: &Arc<Objects>, trace: &Trace) -> Self {
+    pub(super) fn new(
+        id: u32,
+        setup: &'static Setup,
+        file: &Arc<File>,
+        objects: &Arc<Objects>,
+        trace: &Trace,
+    ) -> Self {
         let fate = Fate::new(id, trace);
         let archive = Archive::over(URL, Arc::new(WorkerStore::new(objects, &fate))).unwrap();
         let commits = Commits {
@@ -113,6 +124,7 @@ impl Worker {
             ready: false,
             parts: BTreeMap::new(),
             setup,
+            file: Arc::clone(file),
             commits: Arc::new(commits),
             live: Arc::default(),
             alarms: Arc::default(),
@@ -150,11 +162,13 @@ impl Worker {
             rules: Arc::clone(&self.setup.rules),
             live: Arc::clone(&self.live),
             alarms: Arc::clone(&self.alarms),
+            machines: Arc::clone(&self.file.machines),
             hot: Arc::clone(&self.commits.hot),
             high_watermark: Arc::new(AtomicI64::new(-1)),
         };
         let work = PartitionWork::begin(context, found, now)?;
-        let part = Part { work, events: Vec::new(), heard: now.steady, in_flight: None };
+        let (events, file) = (vec![Event::File(self.file.number())], Arc::clone(&self.file));
+        let part = Part { work, events, heard: now.steady, in_flight: None, file };
         Ok(self.parts.entry(partition).insert_entry(part).into_mut())
     }
 

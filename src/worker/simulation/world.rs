@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::broker::{Broker, SECOND, Truth};
 use super::dice::{Dice, mix};
+use super::file::File;
 use super::oracle::{Event, Rows, expect};
 use super::setup::Setup;
 use super::store::{FAULTS, Objects, Trace};
@@ -31,6 +32,7 @@ pub(super) struct World {
     setup: &'static Setup,
     broker: Broker,
     objects: Arc<Objects>,
+    file: Arc<File>,
     reader: Reader,
     trace: Trace,
     now: Now,
@@ -61,6 +63,7 @@ impl World {
             owners: vec![None; broker.partitions()],
             broker,
             objects,
+            file: Arc::default(),
             reader: Reader::default(),
             trace: trace.clone(),
             now: Now { steady: 0, wall: 1_700_000_000_000_000 },
@@ -109,8 +112,9 @@ impl World {
             82..87 => self.move_cleanly(partition).await?,
             87..92 => self.move_unnoticed(worker, partition).await?,
             92..94 => self.lose(worker, partition),
-            94..97 => self.jump(),
-            97..100 => self.idle(worker)?,
+            94..96 => self.jump(),
+            96..98 => self.write_file(),
+            98..100 => self.idle(worker)?,
             _ => {}
         }
         Ok(())
@@ -133,7 +137,7 @@ impl World {
         let id = self.next_worker;
         self.next_worker += 1;
         self.trace.note(format!("worker {id} starts"));
-        let worker = Worker::new(id, self.setup, &self.objects, &self.trace);
+        let worker = Worker::new(id, self.setup, &self.file, &self.objects, &self.trace);
         self.workers.insert(id, worker);
         self.tempt(id, REACH[0]);
         self.work_on(id).await
@@ -322,6 +326,14 @@ impl World {
         self.trace.note("the clocks jump".into());
     }
 
+    /// Somebody changes the file of machines.
+    fn write_file(&mut self) {
+        let number = self.dice.below(32) as u8;
+        self.trace.note(format!("the file of machines is number {number}"));
+        self.file.write(number);
+        self.count("file");
+    }
+
     fn idle(&mut self, id: u32) -> Result<(), String> {
         let now = self.tick();
         let Some(worker) = self.workers.get_mut(&id) else { return Ok(()) };
@@ -378,7 +390,7 @@ impl World {
         let id = self.next_worker;
         self.next_worker += 1;
         self.trace.note(format!("worker {id} starts, to the end"));
-        let worker = Worker::new(id, self.setup, &self.objects, &self.trace);
+        let worker = Worker::new(id, self.setup, &self.file, &self.objects, &self.trace);
         self.workers.insert(id, worker);
         self.work_on(id).await?;
         let alive = |world: &Self| world.workers.contains_key(&id);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use coldstream::dataflow::sql::Extensions;
 use coldstream::dataflow::{Graph, Query, Timing};
+use coldstream::machine::Machines;
 use coldstream::schema::{Column, ColumnType, LATE_READINGS, ReadingSchema};
 use coldstream::simulate::parse_duration;
 
@@ -65,6 +66,11 @@ impl Case {
         let folder = folder("expected");
         if self.folder { folder.join(&self.name) } else { folder }.join(format!("{table}.csv"))
     }
+}
+
+/// What is known of the machines of `readings.jsonl`.
+pub fn machines() -> Arc<Machines> {
+    Arc::new(Machines::load(&folder("machines.toml")).unwrap())
 }
 
 /// A query with the name of its stream.

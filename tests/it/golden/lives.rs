@@ -1,6 +1,6 @@
 //! The lives of a query: on one worker or several, with and without checkpoints, as a backtest, as ad-hoc SQL.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use coldstream::dataflow::checkpoint::stored;
 use coldstream::dataflow::sql::{self, Extensions};
 use coldstream::dataflow::{Graph, Timing};
 use coldstream::history::backtest::{Backtest, Input};
-use coldstream::schema::{DEAD_LETTERS, LATE_READINGS, MACHINE_ID, READINGS, TIMESTAMP};
+use coldstream::schema::{DEAD_LETTERS, LATE_READINGS, MACHINE_ID, MACHINES, READINGS, TIMESTAMP};
 use coldstream::source::decode::Decoder;
 use datafusion::datasource::MemTable;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::case::{Case, arrow_schema, folder, schema};
+use super::case::{Case, arrow_schema, folder, machines, schema};
 use super::input::{PARTITIONS, Piece, decoder, pieces};
 use super::tables::{Tables, revised};
 
@@ -49,10 +49,10 @@ impl Worker {
         if let Some(dead) = decoded.dead {
             tables.push(DEAD_LETTERS, piece.partition, dead);
         }
-        let partition = self
-            .partitions
-            .entry(piece.partition)
-            .or_insert_with(|| WatchedPartition::new(&self.graph, &self.rules, self.timing).unwrap());
+        let partition = self.partitions.entry(piece.partition).or_insert_with(|| {
+            let new = WatchedPartition::new(&self.graph, &self.rules, self.timing);
+            knowing(new.unwrap())
+        });
         let outputs = partition.process(&decoded.readings).unwrap();
         collect(&self.graph, piece.partition, outputs, tables);
     }
@@ -68,7 +68,7 @@ impl Worker {
     /// Takes a partition up from the store.
     fn take(&mut self, partition: i32, state: &Stored) {
         let restored = WatchedPartition::restore(&self.graph, &self.rules, self.timing, state, Take::All);
-        self.partitions.insert(partition, restored.unwrap());
+        self.partitions.insert(partition, knowing(restored.unwrap()));
     }
 
     fn finish(mut self, tables: &mut Tables) {
@@ -76,6 +76,16 @@ impl Worker {
             collect(&self.graph, number, partition.finish().unwrap(), tables);
         }
     }
+}
+
+/// A partition that knows of the machines what is known of them.
+fn knowing(mut partition: WatchedPartition) -> WatchedPartition {
+    let news = partition.set_machines(&machines()).unwrap();
+    assert!(
+        news.is_none(),
+        "to a partition without readings, or one that has been told before, nothing is new"
+    );
+    partition
 }
 
 fn collect(graph: &Graph, partition: i32, outputs: WatchedOutputs, tables: &mut Tables) {
@@ -192,6 +202,7 @@ fn run_backtest(case: &Case, input: &Input, timing: Timing) -> BTreeMap<String, 
     let rules = AlarmPlan::compile(&RuleFile::none(), &StreamRows::of(&graph), &Extensions::default());
     let plans = (Arc::clone(&graph), Arc::new(rules.unwrap()));
     let backtest = Backtest::new(plans, schema(), (timing, 600_000_000), &out, &|_| {}).unwrap();
+    let backtest = backtest.with_machines(Arc::unwrap_or_clone(machines()));
     let summary = block_on(backtest.run(input)).unwrap();
     let mut tables = Tables::default();
     for (table, rows) in &summary.rows {
@@ -214,6 +225,9 @@ pub fn ad_hoc(case: &Case, finished: &BTreeMap<String, RecordBatch>) -> BTreeMap
         session.register_table(name, Arc::new(table)).unwrap();
     };
     register(READINGS, if case.timing.drop_duplicates { first_of_each(&readings()) } else { readings() });
+    let senders = readings().column_by_name(MACHINE_ID).unwrap().as_string::<i32>().clone();
+    let senders: BTreeSet<&str> = senders.iter().flatten().collect();
+    register(MACHINES, machines().rows(&senders.into_iter().collect::<Vec<_>>()).unwrap());
     for (name, batch) in finished {
         register(name, batch.clone());
     }

@@ -8,9 +8,10 @@ import * as format from "../../format.ts";
 import { messages, modeName } from "../../i18n/index.ts";
 import { SECOND, millis } from "../../lib/time.ts";
 import { fleet, followMachine, interval } from "../../store/fleet.ts";
-import { status } from "../../store/status.ts";
+import { hasMachinesFile, status } from "../../store/status.ts";
 import { Draw } from "../../ui/icons.tsx";
 import { Ago, Empty, Fact, Link, Risk, StateBadge } from "../../ui/parts.tsx";
+import { aboutText } from "../../ui/machine.tsx";
 import { modelLabel } from "../../ui/model.ts";
 import { modeOf } from "../../ui/reading.tsx";
 import { MachineAlarmsPanel } from "./alarms.tsx";
@@ -70,8 +71,15 @@ export function MachinePage({ id }: { id: string }) {
 function MachineFacts({ machine }: { machine: Machine }) {
   const m = messages.value;
   const mode = modeOf(machine);
+  const about = aboutText(machine);
   return (
     <dl class="facts">
+      {about !== "" && <Fact label={m.machine.about}>{about}</Fact>}
+      {hasMachinesFile.value && machine.about?.known === false && (
+        <Fact label={m.machine.about}>
+          <span class="attention">{m.machine.notInFile}</span>
+        </Fact>
+      )}
       <Fact label={m.common.state}>
         <StateBadge state={machine.state} />
       </Fact>

@@ -7,6 +7,7 @@ import { limits, rules } from "../../store/alarms.ts";
 import { worstPrediction } from "../../store/fleet.ts";
 import { quantities, type Quantity } from "../../store/sensors.ts";
 import { Link, Risk, StateBadge } from "../../ui/parts.tsx";
+import { UnknownMark } from "../../ui/machine.tsx";
 import { limitText, modeOf, Reading, readingLimits } from "../../ui/reading.tsx";
 import { MachineAlarms } from "./tiles.tsx";
 
@@ -64,6 +65,7 @@ function MachineRow({ machine, columns }: { machine: Machine; columns: readonly 
         <Link to={machinePath(machine.id)} class="machine-link">
           {machine.id}
         </Link>
+        <UnknownMark machine={machine} />
       </th>
       <td>
         <StateBadge state={machine.state} />

@@ -9,6 +9,7 @@ import { machinePath } from "../../router.ts";
 import { worstPrediction } from "../../store/fleet.ts";
 import { quantities, type Quantity } from "../../store/sensors.ts";
 import { SeverityShape, StateShape } from "../../ui/icons.tsx";
+import { aboutText, UnknownMark } from "../../ui/machine.tsx";
 import { Ago, Link, Risk, severityKey, severityText, stateKey, stateText } from "../../ui/parts.tsx";
 import { modeOf, Reading, readingLimits } from "../../ui/reading.tsx";
 
@@ -72,7 +73,10 @@ function Tile({ machine }: { machine: Machine }) {
             <StateShape state={machine.state} />
             <span class="visually-hidden">{stateText(machine.state)}</span>
           </span>
-          <span class="tile-id">{machine.id}</span>
+          <span class="tile-id" title={aboutText(machine)}>
+            {machine.id}
+          </span>
+          <UnknownMark machine={machine} />
           <span class="tile-mode">{mode === undefined ? "" : modeName(mode)}</span>
           {machine.openAlarms.length > 0 && <MachineAlarms machine={machine} />}
         </span>

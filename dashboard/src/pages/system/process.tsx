@@ -23,6 +23,16 @@ export function ProcessPanel({ status }: { status: SystemStatus }) {
         <Fact label={m.lateTotal}>
           <span class={status.lateReadingsTotal > 0n ? "attention" : ""}>{format.integer(status.lateReadingsTotal)}</span>
         </Fact>
+        {(status.machinesFile?.path ?? "") !== "" && (
+          <Fact label={m.unknownMachines}>
+            <span class={status.unknownMachines > 0n ? "attention" : ""}>{format.integer(status.unknownMachines)}</span>
+          </Fact>
+        )}
+        {(status.machinesFile?.refused ?? "") !== "" && (
+          <Fact label={m.machinesRefused}>
+            <span class="attention">{status.machinesFile?.refused}</span>
+          </Fact>
+        )}
       </dl>
     </Panel>
   );

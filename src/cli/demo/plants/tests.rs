@@ -61,3 +61,17 @@ async fn without_a_thread_the_hand_says_that_the_plants_have_stopped() {
     assert_eq!(hand.menu().await, Err(PlantsError::Stopped));
     assert_eq!(hand.inject(order("1", "slow_leak")).await, Err(PlantsError::Stopped));
 }
+
+#[test]
+fn what_is_written_of_the_plants_is_known_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("machines.toml");
+    let (thread, _hand) = PlantsThread::new(7, String::new(), String::new(), Arc::default());
+    thread.write_machines(&path).unwrap();
+    let machines = crate::machine::Machines::load(&path).unwrap();
+    assert_eq!(machines.len(), 7);
+    for id in ["1", "7"] {
+        let (machine, known) = machines.machine(id);
+        assert!(known && machine.refrigerant.is_some() && machine.application.is_some());
+    }
+}

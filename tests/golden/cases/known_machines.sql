@@ -1,0 +1,5 @@
+-- A stream and what is known of its machines, row by row.
+SELECT r.timestamp, r.machine_id, m.machine_id AS same, m.known, m.site, m.refrigerant, m.application, m.altitude,
+       r.compressor_current / m.rated_current AS load, r.kafka_partition, r.kafka_offset
+FROM readings r LEFT JOIN machines m ON r.machine_id = m.machine_id
+WHERE NOT m.known OR m.refrigerant IS NULL OR r.compressor_current < m.rated_current
