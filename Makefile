@@ -3,7 +3,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help need parts dashboard demo test chaos simulate lint doc bench bench-e2e model thermo-tables clean-data
+.PHONY: help need parts dashboard demo test chaos simulate functions lint doc bench bench-e2e model thermo-tables clean-data
 
 help: ## list these tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -45,6 +45,9 @@ SEEDS ?= 10000
 
 simulate: need ## the worker in a world that fails and kills, for SEEDS=10000 seeds
 	COLDSTREAM_SEEDS=$(SEEDS) cargo test --lib simulation::tests::every -- --nocapture
+
+functions: need ## docs/sql-functions.md, made from the declarations of the functions
+	COLDSTREAM_DOCS=write cargo test --lib page_of_the_functions
 
 lint: need ## formatting and lints, warnings are errors
 	cargo fmt --check

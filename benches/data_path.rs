@@ -24,6 +24,10 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 
 mod formats;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MACHINES: u32 = 25;
 const BATCH: usize = 8_192;
 const BATCHES: usize = 12;

@@ -13,6 +13,10 @@ use coldstream::dataflow::sql::Extensions;
 use coldstream::dataflow::{Graph, Partition, Query, Timing};
 use coldstream::schema::{ReadingSchema, TIMESTAMP};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MACHINES: usize = 10_000;
 const SLIDE: i64 = 10_000_000;
 const HOURS: i64 = 3;

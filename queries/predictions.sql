@@ -2,11 +2,11 @@
 -- `failure`. The alarms watch this stream; queries/predictions_forest.sql is a second opinion.
 --
 -- NULL where a feature of the model is NULL: what cannot be known is not guessed.
-SELECT machine_id, window_start, window_end, window_time,
+SELECT machine_id, window_start, window_end, window_time, revision,
        probability,
        CASE WHEN probability >= 0.5 THEN 'failure' WHEN probability < 0.5 THEN 'normal' END AS predicted_class,
        'failure' AS model,
        model_version('failure') AS model_version
 FROM (
-    SELECT machine_id, window_start, window_end, window_time, score('failure') AS probability FROM features
+    SELECT machine_id, window_start, window_end, window_time, revision, score('failure') AS probability FROM features
 )

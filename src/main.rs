@@ -12,7 +12,12 @@ use coldstream::cli::{
 };
 use coldstream::model::Registry;
 use coldstream::serve::sql::SqlEngine;
+use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
+
+/// Window state is thousands of small buffers that live for different times.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A stream-processing engine for refrigeration plants
 ///

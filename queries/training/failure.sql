@@ -9,6 +9,8 @@
 --
 -- One window in five minutes: faults grow over hours, and windows that overlap are nearly copies of each other.
 --
+-- A window in which the machine stands, starts or thaws has no features, and is left out: queries/features.sql.
+--
 -- Features: only what comes from the sensors that every reading has; a model that wanted the ambient or the discharge
 -- temperature would have no answer for machines that do not report them.
 WITH touched AS (

@@ -153,6 +153,7 @@ fn shipped_queries() -> Vec<Query> {
         ("features", include_str!("../../queries/features.sql")),
         ("predictions", include_str!("../../queries/predictions.sql")),
         ("predictions_forest", include_str!("../../queries/predictions_forest.sql")),
+        ("quality", include_str!("../../queries/quality.sql")),
     ]
     .map(|(name, sql)| Query { name: name.into(), file: format!("queries/{name}.sql"), sql: sql.into() })
     .into()

@@ -8,6 +8,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 
+use crate::model::baseline::{self, BaselineFile, BaselineOptions};
 use crate::model::file::{FileError, Part};
 use crate::model::sql::BindError;
 use crate::model::train::{self as trainer, TrainOptions};
@@ -19,20 +20,23 @@ pub(crate) mod tests;
 /// Train a model on a SQL query and write it with its card
 ///
 /// The query is one SELECT. Its numeric columns, other than the label and `machine_id`, become the features;
-/// columns of another type are ignored. A quarter of the machines is held out to test the model. The same
-/// data and options give the same file, byte for byte.
+/// columns of another type are ignored. A quarter of the machines is held out to test the model. A baseline learns
+/// each machine's usual value of the label under the other columns' conditions, for `expected('NAME')` in SQL; it
+/// is tested on the last quarter of each machine's rows. The same data and options give the same file, byte for byte.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  coldstream train --query queries/training/failure.sql --label failure \\\n    \
     --input data/training/tables --out models/failure.json\n  \
     coldstream train --algorithm forest --query queries/training/failure.sql \\\n    \
-    --label failure --input data/training/tables --out models/failure_forest.json"
+    --label failure --input data/training/tables --out models/failure_forest.json\n  \
+    coldstream train --algorithm baseline --query queries/training/current.sql \\\n    \
+    --label compressor_current_avg --input data/training/tables --name current --out models/expected_current.json"
 )]
 pub struct TrainArgs {
     /// The training query: a file with one SELECT that gives `machine_id`, the label and the features
     #[arg(long, value_name = "FILE")]
     pub query: PathBuf,
-    /// The label column: boolean, or 0 and 1; rows where it is NULL are left out
+    /// The label column: boolean, or 0 and 1; for a baseline any number; rows where it is NULL are left out
     #[arg(long, value_name = "COLUMN")]
     pub label: String,
     /// The algorithm
@@ -53,6 +57,9 @@ pub struct TrainArgs {
     /// Logistic: weight of the L2 penalty against the log-loss summed over the rows; 0 for none
     #[arg(long, default_value_t = 1.0)]
     pub alpha: f64,
+    /// Baseline: how many rows of its own weigh as much for a machine's slopes as those of all machines
+    #[arg(long, value_name = "ROWS", default_value_t = 100.0)]
+    pub prior: f64,
     /// Forest: number of trees, which must be odd
     #[arg(long, value_name = "N", default_value_t = 75)]
     pub trees: u16,
@@ -77,14 +84,18 @@ pub enum AlgorithmKind {
     Logistic,
     /// Random forest: the share of many small trees that vote for the label
     Forest,
+    /// Baseline: what each machine should show under given conditions
+    Baseline,
 }
 
 impl TrainArgs {
-    fn settings(&self) -> Settings {
+    /// Settings of a model; `None` for a baseline, which has its own.
+    fn settings(&self) -> Option<Settings> {
         let &Self { alpha, trees, depth, min_leaf, seed, .. } = self;
         match self.algorithm {
-            AlgorithmKind::Logistic => Settings::Logistic { alpha },
-            AlgorithmKind::Forest => Settings::Forest { trees, depth, min_leaf, seed },
+            AlgorithmKind::Logistic => Some(Settings::Logistic { alpha }),
+            AlgorithmKind::Forest => Some(Settings::Forest { trees, depth, min_leaf, seed }),
+            AlgorithmKind::Baseline => None,
         }
     }
 }
@@ -139,19 +150,56 @@ fn one_line(error: &DataFusionError) -> String {
 
 /// Runs the training query in `ctx`, where the tables of the archive or of the input are registered, trains,
 /// writes the model file and prints a summary.
-pub async fn train(ctx: &SessionContext, args: &TrainArgs) -> Result<ModelFile, TrainError> {
+pub async fn train(ctx: &SessionContext, args: &TrainArgs) -> Result<(), TrainError> {
     let (query, rows) = rows(ctx, &args.query).await?;
-    let options = TrainOptions {
-        name: args.name.clone().unwrap_or_else(|| stem(&args.out)),
-        label: args.label.clone(),
-        query,
-        data: args.data.clone().unwrap_or_else(|| source(args)),
-        settings: args.settings(),
+    let name = args.name.clone().unwrap_or_else(|| stem(&args.out));
+    let label = args.label.clone();
+    let data = args.data.clone().unwrap_or_else(|| source(args));
+    let summary = match args.settings() {
+        Some(settings) => {
+            let model = trainer::train(&rows, &TrainOptions { name, label, query, data, settings })?;
+            model.save(&args.out)?;
+            summary(&model, &args.out)
+        }
+        None => {
+            let options = BaselineOptions { name, label, query, data, prior_rows: args.prior };
+            let baseline = baseline::train(&rows, &options)?;
+            baseline.save(&args.out)?;
+            summary_of_baseline(&baseline, &args.out)
+        }
     };
-    let model = trainer::train(&rows, &options)?;
-    model.save(&args.out)?;
-    println!("{}", summary(&model, &args.out));
-    Ok(model)
+    println!("{summary}");
+    Ok(())
+}
+
+/// The baseline and its quality.
+fn summary_of_baseline(file: &BaselineFile, path: &Path) -> String {
+    let (card, parameters) = (file.card(), file.parameters());
+    let conditions: Vec<&str> = parameters.conditions.iter().map(|c| c.name.as_str()).collect();
+    let mut text = format!(
+        "baseline {} {} of `{}` under {}\n\n{} machines, {} rows\n\
+         measured - expected on the last quarter of each machine's rows: {:.4} (root mean square)\n\
+         measured - the machine's mean:                                   {:.4}\n",
+        file.name(),
+        file.version(),
+        card.label,
+        conditions.join(", "),
+        parameters.machines.len(),
+        card.rows,
+        card.error,
+        card.error_of_mean,
+    );
+    if card.rows_without_label + card.rows_without_condition > 0 {
+        text.push_str(&format!(
+            "\nleft out: {} rows without label, {} without a condition\n",
+            card.rows_without_label, card.rows_without_condition
+        ));
+    }
+    if !card.machines_without_rows.is_empty() {
+        text.push_str(&format!("\nmachines with too few rows: {}\n", card.machines_without_rows.join(", ")));
+    }
+    text.push_str(&format!("\nwritten to {}", path.display()));
+    text
 }
 
 /// The text of a training query and its rows.

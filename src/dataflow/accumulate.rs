@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, new_empty_array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::LoweredAggregate;
@@ -103,12 +103,23 @@ impl TableShape {
 /// A table under construction.
 pub struct AggregateTable {
     shape: Arc<TableShape>,
-    /// `None` where a query has no key but the window: then there is one group.
-    groups: Option<Box<dyn GroupValues>>,
+    groups: Groups,
     accumulators: Vec<Box<dyn GroupsAccumulator>>,
     /// Scratch: the group of each row of the batch at hand.
     indices: Vec<usize>,
-    touched: bool,
+}
+
+/// The keys of a table, one for each group.
+enum Groups {
+    /// None yet.
+    Empty,
+    /// The query has no key but the window: there is one group.
+    One,
+    /// The keys of the sealed tables that were merged so far: all had the same, in the same order. Tables of one stream
+    /// mostly do, and then nothing is hashed.
+    Same(Vec<ArrayRef>, usize),
+    /// Any.
+    Hashed(Box<dyn GroupValues>),
 }
 
 impl std::fmt::Debug for AggregateTable {
@@ -120,38 +131,65 @@ impl std::fmt::Debug for AggregateTable {
 impl AggregateTable {
     /// An empty table.
     pub fn new(shape: &Arc<TableShape>) -> Result<Self> {
-        let groups = if shape.keys.fields().is_empty() {
-            None
-        } else {
-            Some(new_group_values(Arc::clone(&shape.keys), &GroupOrdering::None)?)
-        };
         let accumulators = shape.aggregates.iter().map(|a| a.recipe.accumulator()).collect::<Result<_>>()?;
-        Ok(Self { shape: Arc::clone(shape), groups, accumulators, indices: Vec::new(), touched: false })
+        Ok(Self { shape: Arc::clone(shape), groups: Groups::Empty, accumulators, indices: Vec::new() })
     }
 
     /// Number of groups.
     pub fn groups(&self) -> usize {
         match &self.groups {
-            Some(groups) => groups.len(),
-            None => usize::from(self.touched),
+            Groups::Empty => 0,
+            Groups::One => 1,
+            Groups::Same(_, rows) => *rows,
+            Groups::Hashed(groups) => groups.len(),
         }
     }
 
     /// Bytes of memory held, roughly.
     pub fn memory(&self) -> usize {
-        let groups = self.groups.as_ref().map_or(0, |groups| groups.size());
+        let groups = match &self.groups {
+            Groups::Empty | Groups::One => 0,
+            Groups::Same(keys, _) => keys.iter().map(|key| key.get_array_memory_size()).sum(),
+            Groups::Hashed(groups) => groups.size(),
+        };
         groups + self.accumulators.iter().map(|a| a.size()).sum::<usize>()
     }
 
+    /// Finds the group of each row.
     fn intern(&mut self, keys: &[ArrayRef], rows: usize) -> Result<()> {
-        self.touched = true;
-        if let Some(groups) = &mut self.groups {
-            groups.intern(keys, &mut self.indices)
-        } else {
+        if keys.is_empty() {
+            self.groups = Groups::One;
             self.indices.clear();
             self.indices.resize(rows, 0);
-            Ok(())
+            return Ok(());
         }
+        if !matches!(self.groups, Groups::Hashed(_)) {
+            let mut groups = new_group_values(Arc::clone(&self.shape.keys), &GroupOrdering::None)?;
+            if let Groups::Same(known, _) = &self.groups {
+                groups.intern(known, &mut self.indices)?;
+            }
+            self.groups = Groups::Hashed(groups);
+        }
+        match &mut self.groups {
+            Groups::Hashed(groups) => groups.intern(keys, &mut self.indices),
+            _ => internal_err!("the groups of a table are hashed by now"),
+        }
+    }
+
+    /// Finds the group of each row of a sealed table, whose keys are each there once.
+    fn intern_sealed(&mut self, sealed: &Sealed) -> Result<()> {
+        let same = match &self.groups {
+            Groups::Empty => !sealed.keys.is_empty(),
+            Groups::Same(keys, rows) => *rows == sealed.rows && *keys == sealed.keys,
+            Groups::One | Groups::Hashed(_) => false,
+        };
+        if !same {
+            return self.intern(&sealed.keys, sealed.rows);
+        }
+        self.groups = Groups::Same(sealed.keys.clone(), sealed.rows);
+        self.indices.clear();
+        self.indices.extend(0..sealed.rows);
+        Ok(())
     }
 
     /// Adds rows: `keys` are the key columns, `inputs` the evaluated inputs, all `rows` long.
@@ -168,9 +206,19 @@ impl AggregateTable {
         Ok(())
     }
 
-    /// Adds the states of a sealed table.
+    /// Adds the states of a sealed table, in which each key is there once.
     pub fn merge(&mut self, sealed: &Sealed) -> Result<()> {
-        self.intern(&sealed.keys, sealed.rows)?;
+        self.intern_sealed(sealed)?;
+        self.merge_states(sealed)
+    }
+
+    /// Adds parts of which several may have one key: they become one, in their order.
+    pub fn merge_parts(&mut self, parts: &Sealed) -> Result<()> {
+        self.intern(&parts.keys, parts.rows)?;
+        self.merge_states(parts)
+    }
+
+    fn merge_states(&mut self, sealed: &Sealed) -> Result<()> {
         let groups = self.groups();
         for (states, accumulator) in sealed.states.iter().zip(&mut self.accumulators) {
             accumulator.merge_batch(states, &self.indices, groups)?;
@@ -196,6 +244,13 @@ impl AggregateTable {
     }
 
     fn emit_keys(&mut self) -> Result<Vec<ArrayRef>> {
-        self.groups.as_mut().map_or_else(|| Ok(Vec::new()), |groups| groups.emit(EmitTo::All))
+        match std::mem::replace(&mut self.groups, Groups::Empty) {
+            Groups::Empty => {
+                Ok(self.shape.keys.fields().iter().map(|key| new_empty_array(key.data_type())).collect())
+            }
+            Groups::One => Ok(Vec::new()),
+            Groups::Same(keys, _) => Ok(keys),
+            Groups::Hashed(mut groups) => groups.emit(EmitTo::All),
+        }
     }
 }

@@ -34,23 +34,7 @@ enum Moment {
     Slope,
 }
 
-impl Moment {
-    fn is_regression(self) -> bool {
-        self == Self::Slope
-    }
-
-    /// The result of a group, NULL where it is not defined.
-    fn of(self, group: &Moments) -> Option<f64> {
-        let n = group.count as f64;
-        match self {
-            Self::VarPop => (group.count > 0).then(|| group.m2 / n),
-            Self::StddevPop => (group.count > 0).then(|| (group.m2 / n).sqrt()),
-            Self::VarSamp => (group.count > 1).then(|| group.m2 / (n - 1.0)),
-            Self::StddevSamp => (group.count > 1).then(|| (group.m2 / (n - 1.0)).sqrt()),
-            Self::Slope => (group.count > 1 && group.m2_x > 0.0).then(|| group.c_xy / group.m2_x),
-        }
-    }
-}
+impl Moment {}
 
 /// The stock function with another accumulator over groups.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -111,7 +95,10 @@ impl AggregateUDFImpl for Exact {
     }
 
     fn create_groups_accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(MomentsAccumulator { moment: self.moment, groups: Vec::new() }))
+        Ok(match self.moment {
+            Moment::Slope => Box::new(MomentsAccumulator::<Line>::new(self.moment)),
+            _ => Box::new(MomentsAccumulator::<Spread>::new(self.moment)),
+        })
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -119,29 +106,123 @@ impl AggregateUDFImpl for Exact {
     }
 }
 
-/// Moments of one group. `y` is the value; `x` is there only in a regression.
+/// What an accumulator keeps of one group. Small, because a window of many panes is limited by how fast memory is read.
+trait Moments: std::fmt::Debug + Copy + Default + Send + Sync + 'static {
+    /// Number of arguments.
+    const ARGUMENTS: usize;
+
+    /// Number of rows seen.
+    fn count(&self) -> u64;
+    /// The columns of floats in the state of groups, which follow the count.
+    fn columns(groups: &[Self]) -> Vec<ArrayRef>;
+    /// The group of a row of a state.
+    fn of_state(count: u64, columns: &[&[f64]], row: usize) -> Self;
+    /// Adds a row. `x` is that of a regression.
+    fn add(&mut self, y: f64, x: f64);
+    /// Adds the rows of another group; both have rows.
+    fn merge(&mut self, other: &Self);
+    /// The result, NULL where it is not defined.
+    fn result(&self, moment: Moment) -> Option<f64>;
+}
+
+/// Count, mean and sum of squared differences from it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Moments {
+struct Spread {
     count: u64,
     mean: f64,
     m2: f64,
-    /// The first `x` of the group; `mean_x` counts from here.
-    origin: f64,
-    mean_x: f64,
-    m2_x: f64,
-    c_xy: f64,
 }
 
-impl Moments {
-    fn add(&mut self, y: f64) {
+/// A column of a state: one field of each group.
+macro_rules! column {
+    ($groups:ident, $field:ident) => {
+        Arc::new(Float64Array::from_iter_values($groups.iter().map(|group| group.$field)))
+    };
+}
+
+impl Moments for Spread {
+    const ARGUMENTS: usize = 1;
+
+    fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn columns(groups: &[Self]) -> Vec<ArrayRef> {
+        vec![column!(groups, mean), column!(groups, m2)]
+    }
+
+    fn of_state(count: u64, columns: &[&[f64]], row: usize) -> Self {
+        Self { count, mean: columns[0][row], m2: columns[1][row] }
+    }
+
+    fn add(&mut self, y: f64, _: f64) {
         self.count += 1;
         let delta = y - self.mean;
         self.mean += delta / self.count as f64;
         self.m2 += delta * (y - self.mean);
     }
 
-    fn add_pair(&mut self, y: f64, x: f64) {
-        self.add(y);
+    fn merge(&mut self, other: &Self) {
+        let (n1, n2) = (self.count as f64, other.count as f64);
+        let n = n1 + n2;
+        let delta = other.mean - self.mean;
+        self.count += other.count;
+        self.mean += delta * n2 / n;
+        self.m2 += other.m2 + delta * delta * (n1 * n2 / n);
+    }
+
+    fn result(&self, moment: Moment) -> Option<f64> {
+        let n = self.count as f64;
+        match moment {
+            Moment::VarPop => (self.count > 0).then(|| self.m2 / n),
+            Moment::StddevPop => (self.count > 0).then(|| (self.m2 / n).sqrt()),
+            Moment::VarSamp => (self.count > 1).then(|| self.m2 / (n - 1.0)),
+            Moment::StddevSamp => (self.count > 1).then(|| (self.m2 / (n - 1.0)).sqrt()),
+            Moment::Slope => None,
+        }
+    }
+}
+
+/// What the slope of a line through the points needs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Line {
+    count: u64,
+    mean_x: f64,
+    mean_y: f64,
+    m2_x: f64,
+    /// The first `x` of the group; `mean_x` counts from here.
+    origin: f64,
+    c_xy: f64,
+}
+
+impl Moments for Line {
+    const ARGUMENTS: usize = 2;
+
+    fn count(&self) -> u64 {
+        self.count
+    }
+
+    // The stock order is count, mean_x, mean_y, m2_x, m2_y, co-moment; a slope has no use for m2_y, and its place holds the
+    // origin.
+    fn columns(groups: &[Self]) -> Vec<ArrayRef> {
+        let (x, y, m2) = (column!(groups, mean_x), column!(groups, mean_y), column!(groups, m2_x));
+        vec![x, y, m2, column!(groups, origin), column!(groups, c_xy)]
+    }
+
+    fn of_state(count: u64, columns: &[&[f64]], row: usize) -> Self {
+        Self {
+            count,
+            mean_x: columns[0][row],
+            mean_y: columns[1][row],
+            m2_x: columns[2][row],
+            origin: columns[3][row],
+            c_xy: columns[4][row],
+        }
+    }
+
+    fn add(&mut self, y: f64, x: f64) {
+        self.count += 1;
+        self.mean_y += (y - self.mean_y) / self.count as f64;
         if self.count == 1 {
             self.origin = x;
         }
@@ -149,40 +230,36 @@ impl Moments {
         let delta_x = x - self.mean_x;
         self.mean_x += delta_x / self.count as f64;
         self.m2_x += delta_x * (x - self.mean_x);
-        self.c_xy += delta_x * (y - self.mean);
+        self.c_xy += delta_x * (y - self.mean_y);
     }
 
     fn merge(&mut self, other: &Self) {
-        if other.count == 0 {
-            return;
-        }
-        if self.count == 0 {
-            *self = *other;
-            return;
-        }
         let (n1, n2) = (self.count as f64, other.count as f64);
         let n = n1 + n2;
-        let delta = other.mean - self.mean;
+        let delta = other.mean_y - self.mean_y;
         let delta_x = (other.origin - self.origin) + other.mean_x - self.mean_x;
         let weight = n1 * n2 / n;
         self.count += other.count;
-        self.mean += delta * n2 / n;
-        self.m2 += other.m2 + delta * delta * weight;
+        self.mean_y += delta * n2 / n;
         self.mean_x += delta_x * n2 / n;
         self.m2_x += other.m2_x + delta_x * delta_x * weight;
         self.c_xy += other.c_xy + delta_x * delta * weight;
     }
+
+    fn result(&self, _: Moment) -> Option<f64> {
+        (self.count > 1 && self.m2_x > 0.0).then(|| self.c_xy / self.m2_x)
+    }
 }
 
 #[derive(Debug)]
-struct MomentsAccumulator {
+struct MomentsAccumulator<M> {
     moment: Moment,
-    groups: Vec<Moments>,
+    groups: Vec<M>,
 }
 
-impl MomentsAccumulator {
-    fn emit(&mut self, emit_to: EmitTo) -> Vec<Moments> {
-        emit_to.take_needed(&mut self.groups)
+impl<M: Moments> MomentsAccumulator<M> {
+    fn new(moment: Moment) -> Self {
+        Self { moment, groups: Vec::new() }
     }
 }
 
@@ -200,7 +277,7 @@ fn each_row(rows: usize, filter: Option<&BooleanArray>, mut add: impl FnMut(usiz
     }
 }
 
-impl GroupsAccumulator for MomentsAccumulator {
+impl<M: Moments> GroupsAccumulator for MomentsAccumulator<M> {
     fn update_batch(
         &mut self,
         values: &[ArrayRef],
@@ -208,24 +285,19 @@ impl GroupsAccumulator for MomentsAccumulator {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.groups.resize(total_num_groups, Moments::default());
+        self.groups.resize(total_num_groups, M::default());
         let groups = &mut self.groups;
         let y = values[0].as_primitive::<Float64Type>();
-        if self.moment.is_regression() {
-            let x = values[1].as_primitive::<Float64Type>();
-            each_row(y.len(), opt_filter, |row| {
-                if y.is_valid(row) && x.is_valid(row) {
-                    groups[group_indices[row]].add_pair(y.value(row), x.value(row));
-                }
-            });
-        } else if y.null_count() == 0 && opt_filter.is_none() {
-            for (&value, &group) in y.values().iter().zip(group_indices) {
-                groups[group].add(value);
+        // Without an x, y stands for it, and nobody looks.
+        let x = values[M::ARGUMENTS - 1].as_primitive::<Float64Type>();
+        if y.null_count() == 0 && x.null_count() == 0 && opt_filter.is_none() {
+            for ((&y, &x), &group) in y.values().iter().zip(x.values()).zip(group_indices) {
+                groups[group].add(y, x);
             }
         } else {
             each_row(y.len(), opt_filter, |row| {
-                if y.is_valid(row) {
-                    groups[group_indices[row]].add(y.value(row));
+                if y.is_valid(row) && x.is_valid(row) {
+                    groups[group_indices[row]].add(y.value(row), x.value(row));
                 }
             });
         }
@@ -234,25 +306,16 @@ impl GroupsAccumulator for MomentsAccumulator {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let moment = self.moment;
-        let results: Float64Array = self.emit(emit_to).iter().map(|group| moment.of(group)).collect();
+        let groups = emit_to.take_needed(&mut self.groups);
+        let results: Float64Array = groups.iter().map(|group| group.result(moment)).collect();
         Ok(Arc::new(results))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let groups = self.emit(emit_to);
-        let count: UInt64Array = groups.iter().map(|g| Some(g.count)).collect();
-        let column = |of: fn(&Moments) -> f64| -> ArrayRef {
-            Arc::new(Float64Array::from_iter_values(groups.iter().map(of)))
-        };
+        let groups = emit_to.take_needed(&mut self.groups);
+        let count = UInt64Array::from_iter_values(groups.iter().map(M::count));
         let mut state: Vec<ArrayRef> = vec![Arc::new(count)];
-        if self.moment.is_regression() {
-            // The stock order is count, mean_x, mean_y, m2_x, m2_y, co-moment; a slope has no use for m2_y, and its
-            // place holds the origin.
-            state.extend([column(|g| g.mean_x), column(|g| g.mean), column(|g| g.m2_x)]);
-            state.extend([column(|g| g.origin), column(|g| g.c_xy)]);
-        } else {
-            state.extend([column(|g| g.mean), column(|g| g.m2)]);
-        }
+        state.extend(M::columns(&groups));
         Ok(state)
     }
 
@@ -262,27 +325,20 @@ impl GroupsAccumulator for MomentsAccumulator {
         group_indices: &[usize],
         total_num_groups: usize,
     ) -> Result<()> {
-        self.groups.resize(total_num_groups, Moments::default());
-        let count = values[0].as_primitive::<UInt64Type>();
-        let column = |i: usize| values[i].as_primitive::<Float64Type>();
-        if self.moment.is_regression() {
-            let (mean_x, mean, m2_x, origin, c_xy) = (column(1), column(2), column(3), column(4), column(5));
-            for (row, &group) in group_indices.iter().enumerate() {
-                self.groups[group].merge(&Moments {
-                    count: count.value(row),
-                    mean: mean.value(row),
-                    m2: 0.0,
-                    origin: origin.value(row),
-                    mean_x: mean_x.value(row),
-                    m2_x: m2_x.value(row),
-                    c_xy: c_xy.value(row),
-                });
+        self.groups.resize(total_num_groups, M::default());
+        let count = values[0].as_primitive::<UInt64Type>().values();
+        let columns = values[1..].iter().map(|column| column.as_primitive::<Float64Type>().values().as_ref());
+        let columns: Vec<&[f64]> = columns.collect();
+        for (row, (&group, &count)) in group_indices.iter().zip(count).enumerate() {
+            if count == 0 {
+                continue;
             }
-        } else {
-            let (mean, m2) = (column(1), column(2));
-            for (row, &group) in group_indices.iter().enumerate() {
-                let (count, mean, m2) = (count.value(row), mean.value(row), m2.value(row));
-                self.groups[group].merge(&Moments { count, mean, m2, ..Moments::default() });
+            let other = M::of_state(count, &columns, row);
+            let group = &mut self.groups[group];
+            if group.count() == 0 {
+                *group = other;
+            } else {
+                group.merge(&other);
             }
         }
         Ok(())
@@ -294,7 +350,7 @@ impl GroupsAccumulator for MomentsAccumulator {
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
         // Every row its own group.
-        let mut rows = Self { moment: self.moment, groups: Vec::new() };
+        let mut rows = Self::new(self.moment);
         let Some(first) = values.first() else { return internal_err!("an aggregate without argument") };
         let indices: Vec<usize> = (0..first.len()).collect();
         rows.update_batch(values, &indices, opt_filter, first.len())?;
@@ -302,7 +358,7 @@ impl GroupsAccumulator for MomentsAccumulator {
     }
 
     fn size(&self) -> usize {
-        self.groups.capacity() * size_of::<Moments>()
+        self.groups.capacity() * size_of::<M>()
     }
 }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{Content, Ledger, STATE_FORMAT, StatePart, unreadable};
 use super::duplicates::Seen;
 use super::error::DataflowError;
-use super::graph::{Graph, Stage};
+use super::graph::{Graph, Stage, Stream};
 use super::operator::{Cut, Operator};
 use super::segment::Segment;
 use crate::machine::Machines;
@@ -112,6 +112,13 @@ pub struct Partition {
     idle: bool,
 }
 
+/// For how long the windows of a step may be revised. What is given again does not go into another step that remembers rows;
+/// where one follows, a reading that is late is late, and is kept as such.
+fn lateness(stream: &Stream, step: usize, timing: Timing) -> i64 {
+    let goes_on = stream.stages[step + 1..].iter().any(|stage| matches!(stage, Stage::Stateful(_)));
+    if goes_on { 0 } else { timing.allowed_lateness }
+}
+
 impl Partition {
     /// A partition without state.
     pub fn new(graph: &Arc<Graph>, timing: Timing) -> Result<Self, DataflowError> {
@@ -121,7 +128,7 @@ impl Partition {
         for stream in graph.streams() {
             let mut steps = Vec::with_capacity(stream.stages.len());
             let mut over_readings = stream.over_readings;
-            for stage in &stream.stages {
+            for (number, stage) in stream.stages.iter().enumerate() {
                 steps.push(match stage {
                     Stage::Segment(plan) => Step::Segment(Segment::new(plan, graph.context(), &machines)?),
                     Stage::Stateful(plan) => {
@@ -129,7 +136,7 @@ impl Partition {
                             cuts.push(plan.cut());
                         }
                         over_readings = false;
-                        Step::Stateful(plan.operator(timing.allowed_lateness)?, Ledger::default())
+                        Step::Stateful(plan.operator(lateness(stream, number, timing))?, Ledger::default())
                     }
                 });
             }
@@ -164,7 +171,7 @@ impl Partition {
                 if let (Step::Stateful(operator, ledger), Stage::Stateful(plan)) = (step, stage) {
                     let name = format!("{}.{number}", stream.name);
                     let (read, marks, chunks) = Ledger::read(&name, &plan.chunk_schema()?, &pieces)?;
-                    *operator = plan.restore(timing.allowed_lateness, marks, chunks)?;
+                    *operator = plan.restore(lateness(stream, number, timing), marks, chunks)?;
                     *ledger = read;
                 }
             }

@@ -148,7 +148,7 @@ impl SessionOperator {
         parts.keys.pop();
         parts.keys.push(Arc::new(Int64Array::from(under)));
         let mut table = AggregateTable::new(&grouping.shape)?;
-        table.merge(&parts)?;
+        table.merge_parts(&parts)?;
         let (mut keys, results) = table.finish()?;
         keys.pop();
         grouping.rows(keys, results, window_column(sessions))

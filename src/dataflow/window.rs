@@ -8,9 +8,9 @@
 //!
 //! **Constant work.** A window of `size / slide = 360` holds 360 times the panes of its slide; merging them all each
 //! time would cost 360 times as much. So time is cut into blocks as long as a window ([`WindowSpec::block_of`]):
-//! every window is the end of one block and the beginning of the next, and both are at hand, one merge each. This
+//! every window is the end of one block and the beginning of the next, and both are at hand but for a few panes. This
 //! is the two-stacks queue with its turning points fixed in time, so that a window is merged in one way only, wherever
-//! the stream began. The ends of long blocks are kept in two levels, to hold some `2 √n` tables beside the `n` panes and
+//! the stream began. The ends of long blocks are kept in two levels, to hold some `√n` tables beside the `n` panes and
 //! not another `n`:
 //!
 //! ```text

@@ -32,7 +32,7 @@ pub fn model_extensions(registry: &Arc<Registry>) -> Extensions {
 
 /// Names and versions of the models, for a fingerprint.
 pub fn model_versions(registry: &Registry) -> String {
-    registry.files().map(|file| format!("{}@{} ", file.name(), file.version())).collect()
+    registry.versions().map(|(name, version)| format!("{name}@{version} ")).collect()
 }
 
 /// Answers SQL over an archive, and over a worker's rows where there is one in this process.

@@ -36,7 +36,7 @@ pub use self::forest::{InvalidForest, LARGEST_FOREST, Tree};
 mod tests;
 
 /// Number of hex digits of a version.
-const VERSION_DIGITS: usize = 12;
+pub(super) const VERSION_DIGITS: usize = 12;
 
 /// How a model makes a score of its features. The file names it, with its parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,27 +141,16 @@ impl ModelFile {
 
     /// Writes the model, making the folder where there is none. The file appears whole or not at all.
     pub fn save(&self, path: &Path) -> Result<(), FileError> {
-        let failed = |source| FileError::Write { path: path.to_owned(), source };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        std::fs::write(&partial, self.to_json()?).map_err(failed)?;
-        std::fs::rename(&partial, path).map_err(failed)
+        write_whole(path, &self.to_json()?)
     }
 
     /// The text of the file.
     pub fn to_json(&self) -> Result<String, FileError> {
-        let mut text = join_numbers(&serde_json::to_string_pretty(self).map_err(FileError::Encode)?);
-        text.push('\n');
-        Ok(text)
+        json_text(self)
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        let plain = self.name.starts_with(|c: char| c.is_ascii_lowercase())
-            && self.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
-        if !plain {
+        if !is_plain_name(&self.name) {
             return Err(Invalid::Name(self.name.clone()));
         }
         if self.features.is_empty() {
@@ -205,6 +194,31 @@ impl ModelFile {
         }
         Ok(())
     }
+}
+
+/// Whether SQL can name it: a lower-case letter, then a-z, 0-9, _ and -.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
+}
+
+/// Writes a file, making the folder where there is none. It appears whole or not at all.
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), FileError> {
+    let failed = |source| FileError::Write { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    std::fs::write(&partial, text).map_err(failed)?;
+    std::fs::rename(&partial, path).map_err(failed)
+}
+
+/// The text of a model's file.
+pub(super) fn json_text(model: &impl Serialize) -> Result<String, FileError> {
+    let mut text = join_numbers(&serde_json::to_string_pretty(model).map_err(FileError::Encode)?);
+    text.push('\n');
+    Ok(text)
 }
 
 /// Indented JSON with each array of numbers on one line: a tree is four lines then, and not a thousand. Text

@@ -1,5 +1,6 @@
 //! A small model for the tests of this module.
 
+use super::baseline::{BaselineCard, BaselineFile, Condition, MachineBaseline, Parameters};
 use super::file::{Algorithm, Card, Feature, ModelFile, Part, Scaling, Settings, Tree};
 use super::metrics::Metrics;
 
@@ -71,4 +72,26 @@ pub(crate) fn failure_forest() -> ModelFile {
         tree(&[1], &[0.015], &[-1], &[0]),
     ];
     forest("failure_forest", &["superheat_avg", "vibration_avg"], trees)
+}
+
+/// A baseline `superheat` of the machines a and c, under the condition `vibration_avg` from 0.01 to 0.025.
+pub(crate) fn superheat() -> BaselineFile {
+    let condition =
+        Condition { name: "vibration_avg".into(), mean: 0.01, scale: 0.01, low: 0.01, high: 0.025 };
+    let machine = |level, error| MachineBaseline { rows: 50, error, coefficients: vec![level, 1.0, 0.5] };
+    let machines = [("a".into(), machine(8.0, 0.25)), ("c".into(), machine(6.0, 0.5))].into();
+    let card = BaselineCard {
+        label: "superheat_avg".into(),
+        data: "made up".into(),
+        query: "SELECT 1".into(),
+        query_sha: "00".into(),
+        prior_rows: 100.0,
+        rows: 100,
+        rows_without_label: 0,
+        rows_without_condition: 0,
+        machines_without_rows: vec![],
+        error: 0.4,
+        error_of_mean: 1.0,
+    };
+    BaselineFile::new("superheat", Parameters { conditions: vec![condition], machines }, card).unwrap()
 }

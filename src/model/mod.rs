@@ -6,6 +6,8 @@
 //!        score('failure') in any SQL ─▶ sql: bound to columns ─▶ CompiledModel, one batch at a time
 //! ```
 //!
+//! A baseline is a model of another kind: not how likely a failure is, but what a machine should show ([`baseline`]).
+//!
 //! Two promises shape this module. A score is reproducible: the version of a model is the hash of everything
 //! that influences a score, it is checked whenever a file is read, and a row's score depends on that row alone,
 //! to the last bit. And a score is never invented: a row that lacks a feature has a NULL score.
@@ -13,6 +15,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 
+pub mod baseline;
 pub mod file;
 pub mod metrics;
 pub mod registry;

@@ -1,9 +1,13 @@
-//! The models of a folder, by name.
+//! The models and baselines of a folder, by name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::baseline::{BaselineFile, Expectation};
 use super::file::{FileError, ModelFile};
 use super::score::CompiledModel;
 
@@ -14,6 +18,13 @@ mod tests;
 #[derive(Debug, Default)]
 pub struct Registry {
     models: BTreeMap<String, Entry>,
+    baselines: BTreeMap<String, Arc<Expectation>>,
+}
+
+/// What a file holds, by its keys.
+#[derive(Deserialize)]
+struct Kind {
+    baseline: Option<IgnoredAny>,
 }
 
 #[derive(Debug)]
@@ -44,13 +55,49 @@ impl Registry {
         let mut registry = Self::default();
         let mut origin: BTreeMap<String, PathBuf> = BTreeMap::new();
         for path in paths {
-            let file = ModelFile::load(&path)?;
-            if let Some(first) = origin.insert(file.name().to_owned(), path.clone()) {
-                return Err(FileError::Duplicate { name: file.name().to_owned(), first, second: path });
+            let name = registry.load(&path)?;
+            if let Some(first) = origin.insert(name.clone(), path.clone()) {
+                return Err(FileError::Duplicate { name, first, second: path });
             }
-            registry.insert(file);
         }
         Ok(registry)
+    }
+
+    /// Adds the model or baseline of a file, and gives its name.
+    fn load(&mut self, path: &Path) -> Result<String, FileError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+        // What is no JSON at all is left to the model's parser, whose message tells where.
+        if serde_json::from_str::<Kind>(&text).is_ok_and(|kind| kind.baseline.is_some()) {
+            let file = BaselineFile::parse(&text, path)?;
+            self.insert_baseline(&file);
+            return Ok(file.name().to_owned());
+        }
+        let file = ModelFile::parse(&text, path)?;
+        let name = file.name().to_owned();
+        self.insert(file);
+        Ok(name)
+    }
+
+    /// Adds a baseline; one of the same name is replaced.
+    pub fn insert_baseline(&mut self, file: &BaselineFile) {
+        self.baselines.insert(file.name().to_owned(), Arc::new(Expectation::new(file)));
+    }
+
+    /// A baseline.
+    pub fn baseline(&self, name: &str) -> Option<&Arc<Expectation>> {
+        self.baselines.get(name)
+    }
+
+    /// The names of the baselines, in order.
+    pub fn baseline_names(&self) -> impl Iterator<Item = &str> {
+        self.baselines.keys().map(String::as_str)
+    }
+
+    /// Name and version of every model and baseline: what a result depends on besides its query.
+    pub fn versions(&self) -> impl Iterator<Item = (&str, &str)> {
+        let models = self.models.values().map(|entry| (entry.file.name(), entry.file.version()));
+        models.chain(self.baselines.values().map(|baseline| (baseline.name(), baseline.version())))
     }
 
     /// Adds a model; one of the same name is replaced.

@@ -1,6 +1,6 @@
-//! `score('model')` and `model_version('model')` in SQL.
+//! `score('model')`, `expected('baseline')`, `expected_error('baseline')` and `model_version('…')` in SQL.
 //!
-//! `score` takes nothing but a model's name, so what it reads depends on where it stands. The SQL planner is
+//! `score` and `expected` take nothing but a name, so what they read depends on where they stand. The SQL planner is
 //! given a placeholder; an analyzer rule then looks at the input of the plan node around it and puts a function
 //! in its place whose arguments are the model's features, found there by name:
 //!
@@ -30,15 +30,19 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use self::expected::BoundExpected;
+use super::baseline::Expectation;
 use super::registry::Registry;
 use super::score::CompiledModel;
+use crate::schema::MACHINE_ID;
 
+mod expected;
 #[cfg(test)]
 mod tests;
 
 /// The placeholder functions, for a session's function registry.
 pub fn functions() -> Vec<Arc<ScalarUDF>> {
-    [Placeholder::SCORE, Placeholder::VERSION]
+    [Placeholder::SCORE, Placeholder::EXPECTED, Placeholder::ERROR, Placeholder::VERSION]
         .into_iter()
         .map(|name| {
             // Volatile, so that nothing evaluates the placeholder before it is bound.
@@ -69,6 +73,8 @@ struct Placeholder {
 
 impl Placeholder {
     const SCORE: &'static str = "score";
+    const EXPECTED: &'static str = "expected";
+    const ERROR: &'static str = "expected_error";
     const VERSION: &'static str = "model_version";
 }
 
@@ -82,7 +88,7 @@ impl ScalarUDFImpl for Placeholder {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(if self.name == Self::SCORE { DataType::Float64 } else { DataType::Utf8 })
+        Ok(if self.name == Self::VERSION { DataType::Utf8 } else { DataType::Float64 })
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -192,27 +198,113 @@ impl BindModels {
     /// Binds one expression, if it is a placeholder.
     fn bind(&self, expr: Expr, input: &DFSchema) -> Result<Transformed<Expr>> {
         let Some((function, argument)) = placeholder(&expr) else { return Ok(Transformed::no(expr)) };
-        let model = self.model(function, argument)?;
-        let bound = if function == Placeholder::VERSION {
-            Expr::Literal(ScalarValue::Utf8(Some(model.version().to_owned())), None)
-        } else {
-            let arguments = arguments(model, input)?;
-            let udf = Arc::new(ScalarUDF::from(BoundScore::new(Arc::clone(model))));
-            Expr::ScalarFunction(ScalarFunction::new_udf(udf, arguments))
+        let name = argument.ok_or(BindError::NotAName { function })?;
+        let call = Call { function, name };
+        let bound = match function {
+            Placeholder::VERSION => {
+                let found = self.registry.versions().find(|(known, _)| *known == name);
+                let (_, version) = found.ok_or_else(|| self.unknown(call))?;
+                Expr::Literal(ScalarValue::Utf8(Some(version.to_owned())), None)
+            }
+            Placeholder::SCORE => {
+                let model = self.registry.get(name).ok_or_else(|| self.unknown(call))?;
+                let arguments = call.numbers(model.features().iter().map(String::as_str), input)?;
+                let udf = Arc::new(ScalarUDF::from(BoundScore::new(Arc::clone(model))));
+                Expr::ScalarFunction(ScalarFunction::new_udf(udf, arguments))
+            }
+            _ => {
+                let baseline = self.registry.baseline(name).ok_or_else(|| self.unknown(call))?;
+                call.expectation(baseline, input)?
+            }
         };
         Ok(Transformed::yes(bound))
     }
 
-    fn model(
-        &self,
-        function: &'static str,
-        argument: Option<&str>,
-    ) -> Result<&Arc<CompiledModel>, BindError> {
-        let model = argument.ok_or(BindError::NotAName { function })?;
-        self.registry.get(model).ok_or_else(|| BindError::UnknownModel {
-            model: model.to_owned(),
-            known: self.registry.names().map(str::to_owned).collect(),
-        })
+    /// No model or baseline of that name.
+    fn unknown(&self, call: Call) -> BindError {
+        let names: Vec<String> = match call.function {
+            Placeholder::SCORE => self.registry.names().map(str::to_owned).collect(),
+            Placeholder::VERSION => self.registry.versions().map(|(name, _)| name.to_owned()).collect(),
+            _ => self.registry.baseline_names().map(str::to_owned).collect(),
+        };
+        let (model, kind) = (call.name.to_owned(), call.kind());
+        BindError::UnknownModel { model, kind, known: names }
+    }
+}
+
+/// A call that is to be bound.
+#[derive(Debug, Clone, Copy)]
+struct Call<'a> {
+    function: &'static str,
+    name: &'a str,
+}
+
+impl Call<'_> {
+    /// What it names.
+    fn kind(self) -> &'static str {
+        match self.function {
+            Placeholder::SCORE | Placeholder::VERSION => "model",
+            _ => "baseline",
+        }
+    }
+
+    fn text(self) -> String {
+        format!("{}('{}')", self.function, self.name)
+    }
+
+    fn expectation(self, baseline: &Arc<Expectation>, input: &DFSchema) -> Result<Expr, BindError> {
+        let error = self.function == Placeholder::ERROR;
+        let machine = match input.qualified_fields_with_unqualified_name(MACHINE_ID).as_slice() {
+            [] => return Err(self.missing(vec![MACHINE_ID.into()])),
+            [(relation, field)] => {
+                let column = Expr::Column(Column::new(relation.cloned(), MACHINE_ID));
+                match field.data_type() {
+                    DataType::Utf8 => column,
+                    _ => Expr::Cast(Cast::new(Box::new(column), DataType::Utf8)),
+                }
+            }
+            _ => return Err(BindError::Ambiguous { call: self.text(), column: MACHINE_ID.into() }),
+        };
+        let mut arguments = vec![machine];
+        if !error {
+            arguments.extend(self.numbers(baseline.conditions(), input)?);
+        }
+        let udf = Arc::new(ScalarUDF::from(BoundExpected::new(Arc::clone(baseline), error)));
+        Ok(Expr::ScalarFunction(ScalarFunction::new_udf(udf, arguments)))
+    }
+
+    fn missing(self, missing: Vec<String>) -> BindError {
+        BindError::MissingColumns { call: self.text(), missing }
+    }
+
+    /// The named columns of the input, in that order, each as Float64.
+    fn numbers<'n>(
+        self,
+        names: impl ExactSizeIterator<Item = &'n str>,
+        input: &DFSchema,
+    ) -> Result<Vec<Expr>, BindError> {
+        let mut missing = Vec::new();
+        let mut arguments = Vec::with_capacity(names.len());
+        for name in names {
+            match input.qualified_fields_with_unqualified_name(name).as_slice() {
+                [] => missing.push(name.to_owned()),
+                [(relation, field)] => {
+                    let column = Expr::Column(Column::new(relation.cloned(), name));
+                    arguments.push(match field.data_type() {
+                        DataType::Float64 => column,
+                        number if number.is_numeric() => {
+                            Expr::Cast(Cast::new(Box::new(column), DataType::Float64))
+                        }
+                        other => {
+                            let (column, kind) = (name.to_owned(), other.to_string());
+                            return Err(BindError::NotANumber { call: self.text(), column, kind });
+                        }
+                    });
+                }
+                _ => return Err(BindError::Ambiguous { call: self.text(), column: name.to_owned() }),
+            }
+        }
+        if missing.is_empty() { Ok(arguments) } else { Err(self.missing(missing)) }
     }
 }
 
@@ -227,42 +319,6 @@ fn placeholder(expr: &Expr) -> Option<(&'static str, Option<&str>)> {
     Some((placeholder.name, argument))
 }
 
-/// The model's features as columns of the input, in the model's order, each as Float64.
-fn arguments(model: &CompiledModel, input: &DFSchema) -> Result<Vec<Expr>, BindError> {
-    let mut missing = Vec::new();
-    let mut arguments = Vec::with_capacity(model.features().len());
-    for feature in model.features() {
-        match input.qualified_fields_with_unqualified_name(feature).as_slice() {
-            [] => missing.push(feature.clone()),
-            [(relation, field)] => {
-                let column = Expr::Column(Column::new(relation.cloned(), feature));
-                arguments.push(match field.data_type() {
-                    DataType::Float64 => column,
-                    number if number.is_numeric() => {
-                        Expr::Cast(Cast::new(Box::new(column), DataType::Float64))
-                    }
-                    other => {
-                        return Err(BindError::NotANumber {
-                            model: model.name().to_owned(),
-                            column: feature.clone(),
-                            kind: other.to_string(),
-                        });
-                    }
-                });
-            }
-            _ => {
-                let (model, column) = (model.name().to_owned(), feature.clone());
-                return Err(BindError::Ambiguous { model, column });
-            }
-        }
-    }
-    if missing.is_empty() {
-        Ok(arguments)
-    } else {
-        Err(BindError::MissingColumns { model: model.name().to_owned(), missing })
-    }
-}
-
 /// A call that cannot be bound. In a DataFusion error it is the external cause: see [`BindError::find`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BindError {
@@ -273,34 +329,36 @@ pub enum BindError {
         function: &'static str,
     },
     /// No model of that name.
-    #[error("unknown model `{model}`; {}", known_models(known))]
+    #[error("unknown {kind} `{model}`; {}", known_models(kind, known))]
     UnknownModel {
         /// The name in the query.
         model: String,
+        /// Model or baseline.
+        kind: &'static str,
         /// The names there are.
         known: Vec<String>,
     },
     /// The input lacks features.
-    #[error("score('{model}') needs columns its input does not have: {}", missing.join(", "))]
+    #[error("{call} needs columns its input does not have: {}", missing.join(", "))]
     MissingColumns {
-        /// The model.
-        model: String,
+        /// The call.
+        call: String,
         /// Features that are no column of the input.
         missing: Vec<String>,
     },
     /// The input has a feature twice.
-    #[error("score('{model}') cannot choose between several columns `{column}` of its input")]
+    #[error("{call} cannot choose between several columns `{column}` of its input")]
     Ambiguous {
-        /// The model.
-        model: String,
+        /// The call.
+        call: String,
         /// The feature.
         column: String,
     },
     /// The input has a feature that is no number.
-    #[error("score('{model}') needs a number, but column `{column}` has type {kind}")]
+    #[error("{call} needs a number, but column `{column}` has type {kind}")]
     NotANumber {
-        /// The model.
-        model: String,
+        /// The call.
+        call: String,
         /// The feature.
         column: String,
         /// Its type in the input.
@@ -308,8 +366,8 @@ pub enum BindError {
     },
 }
 
-fn known_models(known: &[String]) -> String {
-    if known.is_empty() { "there is no model".into() } else { format!("known: {}", known.join(", ")) }
+fn known_models(kind: &str, known: &[String]) -> String {
+    if known.is_empty() { format!("there is no {kind}") } else { format!("known: {}", known.join(", ")) }
 }
 
 impl From<BindError> for DataFusionError {

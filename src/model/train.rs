@@ -23,6 +23,7 @@ use arrow::record_batch::RecordBatch;
 pub use self::error::TrainError;
 pub use self::evaluate::{Evaluation, evaluate};
 pub use self::set::TrainingSet;
+pub(in crate::model) use self::set::{as_float, feature_columns, machine_values, position};
 pub use self::split::Split;
 use super::file::{Card, LARGEST_FOREST, ModelFile, Part, Settings, sha256_hex};
 use super::metrics::Metrics;

@@ -7,6 +7,7 @@ mod cycle;
 mod properties;
 mod refrigerant;
 mod spline;
+pub mod sql;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -25,25 +25,44 @@ const SENSORS: [&str; 8] = [
     "vibration",
 ];
 
+/// A mode in which the compressor runs. The simulated machines report theirs.
+const RUNS: &str = "(operating_mode IN ('normal', 'cooling', 'starting', 'pump_down', 'fan_delay'))";
+/// A window from which something can be known.
+const SETTLED: &str = "(bool_and(operating_mode IN ('normal', 'cooling'))
+                        AND window_start >= max(runs_since) + INTERVAL '3 minutes')";
+
 /// The features by plain SQL: every reading is repeated for each of the six windows that hold it. Windows end
-/// at most at the watermark: the newest reading less five seconds. Time is counted from the first reading: the
+/// at most at the watermark: the newest reading less five seconds. What a window gives is known where the machine cooled
+/// all the time, and its compressor had run for three minutes when the window began. Time is counted from the first reading: the
 /// stock slope over seconds since 1970 is good for six digits only.
 fn features_oracle() -> String {
     let mut aggregates = String::new();
     for s in SENSORS {
-        aggregates += &format!(
-            ", avg({s}) AS {s}_avg, min({s}) AS {s}_min, max({s}) AS {s}_max, stddev({s}) AS {s}_stddev, \
-             regr_slope({s}, date_part('epoch', timestamp) - 1704067200) AS {s}_slope"
-        );
+        for (name, value) in [
+            ("avg", format!("avg({s})")),
+            ("min", format!("min({s})")),
+            ("max", format!("max({s})")),
+            ("stddev", format!("stddev({s})")),
+            ("slope", format!("regr_slope({s}, date_part('epoch', timestamp) - 1704067200)")),
+        ] {
+            aggregates += &format!(", CASE WHEN {SETTLED} THEN {value} END AS {s}_{name}");
+        }
     }
+    let together = "avg(pressure_high) - avg(pressure_low) <= 1";
+    let apart = format!("{SETTLED} AND ({together}) IS NOT TRUE");
     format!(
-        "SELECT machine_id, window_start, count(*) AS samples {aggregates}, avg(efficiency) AS compressor_efficiency,
-                CASE WHEN avg(temp_condenser) > avg(temp_evaporator) THEN
+        "SELECT machine_id, window_start, count(*) AS samples {aggregates},
+                CASE WHEN {SETTLED} THEN avg(efficiency) END AS compressor_efficiency,
+                CASE WHEN {apart} AND avg(temp_condenser) > avg(temp_evaporator) THEN
                     (avg(temp_evaporator) + 273.15) / (avg(temp_condenser) - avg(temp_evaporator)) END AS cop_carnot,
-                avg(pressure_high) / avg(pressure_low) AS pressure_ratio,
-                avg(temp_condenser) - avg(temp_evaporator) AS temp_difference
+                CASE WHEN {apart} THEN avg(pressure_high) / avg(pressure_low) END AS pressure_ratio,
+                CASE WHEN {apart} THEN avg(temp_condenser) - avg(temp_evaporator) END AS temp_difference
          FROM (SELECT *, date_bin(INTERVAL '10 seconds', timestamp) - k.back AS window_start
-               FROM readings CROSS JOIN (VALUES
+               FROM (SELECT *, coalesce(max(CASE WHEN NOT {RUNS} THEN timestamp END)
+                                            OVER (PARTITION BY machine_id ORDER BY timestamp),
+                                        min(timestamp) OVER (PARTITION BY machine_id)) AS runs_since
+                     FROM readings)
+               CROSS JOIN (VALUES
                    (INTERVAL '0 seconds'), (INTERVAL '10 seconds'), (INTERVAL '20 seconds'),
                    (INTERVAL '30 seconds'), (INTERVAL '40 seconds'), (INTERVAL '50 seconds')) AS k(back))
          WHERE window_start + INTERVAL '60 seconds'

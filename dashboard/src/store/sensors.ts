@@ -48,9 +48,22 @@ export const quantities = computed<readonly Quantity[]>(() => {
   return before;
 });
 
+/** Units of what queries/features.sql computes. */
+const DERIVED: Readonly<Record<string, string>> = {
+  temp_difference: "K",
+  suction_superheat: "K",
+  discharge_superheat: "K",
+  condenser_approach: "K",
+  evaporator_approach: "K",
+  t_evap: "°C",
+  t_cond: "°C",
+  cooling_capacity: "kW",
+};
+
 /** The unit of a column, also of a mean, minimum or maximum over a window of it. */
 export function unitOf(column: string): string {
   const base = column.replace(/_(avg|min|max|stddev)$/, "");
-  if (base === "temp_difference") return "K";
+  const derived = DERIVED[base];
+  if (derived !== undefined) return derived;
   return (listed.value ?? []).find((sensor) => sensor.name === base)?.unit ?? "";
 }

@@ -20,7 +20,8 @@ async fn a_model_does_on_its_own_data_what_its_card_says() {
         let args = ["train", "--query", query, "--label", "failure", "--input", "x", "--out", out];
         let args = [&args[..], &["--algorithm", algorithm, "--trees", "9", "--min-leaf", "4"]].concat();
         let args: TrainArgs = parse(TrainArgs::augment_args(Command::new("train")), &args);
-        let model = train(&context(), &args).await.unwrap();
+        train(&context(), &args).await.unwrap();
+        let model = ModelFile::load(Path::new(out)).unwrap();
 
         let args = ["evaluate", "--model", out, "--query", query, "--input", "x"];
         let command = || EvaluateArgs::augment_args(Command::new("evaluate"));

@@ -23,6 +23,7 @@ pub mod rewrite;
 mod tests;
 
 use super::exact::exact_aggregates;
+use crate::thermo;
 
 /// What a session knows besides SQL itself: the functions and rules of the models.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +36,7 @@ pub struct Extensions {
     pub rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
 }
 
-/// A session for Coldstream's SQL: windows, exact aggregates and the functions of `extensions`. `partitions` is
+/// A session for Coldstream's SQL: windows, exact aggregates, the functions of refrigeration and those of `extensions`. `partitions` is
 /// the parallelism of a query over tables; a stream has one.
 pub fn session(extensions: &Extensions, partitions: usize) -> SessionContext {
     let mut config = SessionConfig::new().with_target_partitions(partitions).with_information_schema(true);
@@ -58,7 +59,8 @@ pub fn session(extensions: &Extensions, partitions: usize) -> SessionContext {
         .with_query_planner(Arc::new(plan::Planner))
         .build();
     let context = SessionContext::new_with_state(state);
-    for function in functions::window_functions().iter().chain(&extensions.functions) {
+    let own = functions::window_functions().into_iter().chain(thermo::sql::functions());
+    for function in own.chain(extensions.functions.iter().cloned()) {
         context.register_udf(function.as_ref().clone());
     }
     for function in

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::forest::InvalidForest;
+use crate::model::baseline::InvalidBaseline;
 
 /// What can be wrong inside a model.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -89,6 +90,14 @@ pub enum FileError {
         /// What is wrong.
         source: Invalid,
     },
+    /// The parts of the baseline do not fit together.
+    #[error("model file {}: {source}", path.display())]
+    InvalidBaseline {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: InvalidBaseline,
+    },
     /// Two files of a folder hold models of one name.
     #[error("model `{name}` is in {} and in {}", first.display(), second.display())]
     Duplicate {
@@ -107,7 +116,7 @@ impl FileError {
         match self {
             Self::Read { .. } | Self::Encode(_) => None,
             Self::Write { .. } => Some("choose another --out, or make the folder writable".into()),
-            Self::Json { .. } | Self::Invalid { .. } => {
+            Self::Json { .. } | Self::Invalid { .. } | Self::InvalidBaseline { .. } => {
                 Some("train the model again with `coldstream train`, or take the file as it was made".into())
             }
             Self::Duplicate { .. } => {

@@ -13,6 +13,7 @@ fn session() -> SessionContext {
     let mut registry = Registry::default();
     registry.insert(fixture::failure());
     registry.insert(fixture::failure_forest());
+    registry.insert_baseline(&fixture::superheat());
     registry.insert(fixture::model("leak", 0.5, &[("superheat_avg", 8.0, 2.0, 1.0)]));
     let builder = SessionStateBuilder::new().with_default_features();
     let context = SessionContext::new_with_state(register(builder, Arc::new(registry)).build());
@@ -102,7 +103,8 @@ async fn the_class_follows_the_probability() {
         let query = std::fs::read_to_string(path).unwrap();
         let query = query.replace("FROM features", "FROM windows");
         let sql = format!(
-            "WITH windows AS (SELECT *, 0 AS window_start, 0 AS window_end, 0 AS window_time FROM features)
+            "WITH windows AS (SELECT *, 0 AS window_start, 0 AS window_end, 0 AS window_time, 0 AS revision
+                              FROM features)
              SELECT machine_id, probability, predicted_class, model FROM ({query}) AS p ORDER BY machine_id"
         );
         let rows = rows(&sql).await;
@@ -228,13 +230,42 @@ async fn an_input_without_the_features_is_an_error_that_lists_them() {
 #[tokio::test]
 async fn an_unknown_model_is_an_error_that_lists_the_known() {
     let wanted = "unknown model `filure`; known: failure, failure_forest, leak";
-    for call in ["score('filure')", "model_version('filure')"] {
+    for (call, further) in [("score('filure')", ""), ("model_version('filure')", ", superheat")] {
         let (error, hint) = bind_error(&format!("SELECT {call} FROM features")).await;
-        assert_eq!(error, wanted);
+        assert_eq!(error, format!("{wanted}{further}"));
         assert!(hint.unwrap().contains("coldstream train"));
     }
-    let unknown = BindError::UnknownModel { model: "x".into(), known: vec![] };
+    let unknown = BindError::UnknownModel { model: "x".into(), kind: "model", known: vec![] };
     assert_eq!(unknown.to_string(), "unknown model `x`; there is no model");
+}
+
+#[tokio::test]
+async fn an_expectation_is_that_of_the_rows_machine() {
+    let sql =
+        "SELECT expected('superheat') AS e, expected_error('superheat') AS d, model_version('superheat') AS v
+               FROM features ORDER BY machine_id";
+    let rows = rows(sql).await;
+    let column = |at: usize| rows.column(at).as_primitive::<Float64Type>().iter().collect::<Vec<_>>();
+    // Vibrations of 0.01, 0.02, 0.03 and 0.02 are z = 0, 1, 2 and 1. Machines a and c have a baseline, and 0.03 is above what
+    // the training saw.
+    assert_eq!(column(0), [Some(8.0), None, None, None, None]);
+    assert_eq!(column(1), [Some(0.25), None, Some(0.5), None, None]);
+    let version = rows.column(2).as_string::<i32>();
+    assert_eq!(version.value(0), fixture::superheat().version());
+}
+
+#[tokio::test]
+async fn an_expectation_that_cannot_be_bound_says_why() {
+    let (error, hint) = bind_error("SELECT expected('current') FROM features").await;
+    assert_eq!(error, "unknown baseline `current`; known: superheat");
+    assert!(hint.unwrap().contains("coldstream train"));
+    let (error, _) = bind_error("SELECT expected('superheat') FROM mixed").await;
+    assert_eq!(error, "expected('superheat') needs columns its input does not have: machine_id");
+    let (error, _) = bind_error("SELECT expected('superheat') FROM (SELECT machine_id FROM features)").await;
+    assert_eq!(error, "expected('superheat') needs columns its input does not have: vibration_avg");
+    // A baseline is no model that scores.
+    let (error, _) = bind_error("SELECT score('superheat') FROM features").await;
+    assert_eq!(error, "unknown model `superheat`; known: failure, failure_forest, leak");
 }
 
 #[tokio::test]

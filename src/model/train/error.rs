@@ -1,6 +1,7 @@
 //! Why a model cannot be trained.
 
 use super::DEEPEST;
+use crate::model::baseline::InvalidBaseline;
 use crate::model::file::{Invalid, LARGEST_FOREST};
 use crate::model::score::ScoreError;
 
@@ -10,6 +11,9 @@ pub enum TrainError {
     /// The penalty cannot be used.
     #[error("alpha {0}: the weight of the penalty must be a number of 0 or more")]
     Alpha(f64),
+    /// The weight of the fleet cannot be used.
+    #[error("prior of {0} rows: the fleet's weight must be a number of more than 0")]
+    Prior(f64),
     /// The number of trees cannot be used.
     #[error("{0} trees: the number must be odd, so that no vote is a tie, and at most {LARGEST_FOREST}")]
     Trees(u16),
@@ -29,6 +33,19 @@ pub enum TrainError {
         column: String,
         /// The columns there are.
         columns: Vec<String>,
+    },
+    /// A baseline is tested on the last rows of each machine.
+    #[error("the training query has no column of time, such as `window_end`")]
+    NoTime,
+    /// No machine has a baseline.
+    #[error("none of {machines} machines has enough usable rows: {needed} are needed, the most is {most}")]
+    TooFewRows {
+        /// Machines with a usable row.
+        machines: usize,
+        /// The most rows of one machine.
+        most: usize,
+        /// Rows that a machine needs.
+        needed: usize,
     },
     /// The machine of a row is not known.
     #[error("`machine_id` is NULL in a training row")]
@@ -104,6 +121,9 @@ pub enum TrainError {
     /// The parameters are not usable, such as infinite ones.
     #[error("the fitted model cannot be used: {0}")]
     Invalid(#[from] Invalid),
+    /// The parameters of a baseline are not usable, such as infinite ones.
+    #[error("the fitted baseline cannot be used: {0}")]
+    InvalidBaseline(#[from] InvalidBaseline),
     /// The scorer refused the rows.
     #[error("the fitted model cannot be measured: {0}")]
     Score(#[from] ScoreError),
@@ -126,11 +146,16 @@ impl TrainError {
             Self::OneClass { .. } | Self::TooFewMachines { .. } | Self::OneClassPart => {
                 "train on more machines or a longer time, with faults on at least two machines"
             }
-            Self::Invalid(Invalid::Name(_)) => "give a plain name with --name",
+            Self::NoTime => "select the time of each row, for example window_end",
+            Self::TooFewRows { .. } => "train on a longer time, or on fewer conditions",
+            Self::InvalidBaseline(InvalidBaseline::Name(_)) | Self::Invalid(Invalid::Name(_)) => {
+                "give a plain name with --name"
+            }
             Self::Invalid(_) => {
                 "raise --alpha: without penalty, classes that are easy to tell apart have no fit"
             }
             Self::NoMachine => "leave such rows out: WHERE machine_id IS NOT NULL",
+            Self::InvalidBaseline(_) | Self::Prior(_) => return None,
             Self::Alpha(_) | Self::Trees(_) | Self::Depth(_) | Self::MinLeaf | Self::NoLabel(_) => {
                 return None;
             }

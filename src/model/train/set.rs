@@ -166,7 +166,7 @@ fn compare(a: &[f64], b: &[f64]) -> Ordering {
     pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-pub(super) fn position(schema: &SchemaRef, column: &str) -> Result<usize, TrainError> {
+pub(in crate::model) fn position(schema: &SchemaRef, column: &str) -> Result<usize, TrainError> {
     schema.index_of(column).map_err(|_| TrainError::MissingColumn {
         column: column.to_owned(),
         columns: schema.fields().iter().map(|field| field.name().clone()).collect(),
@@ -174,7 +174,7 @@ pub(super) fn position(schema: &SchemaRef, column: &str) -> Result<usize, TrainE
 }
 
 /// The numeric columns that are neither label nor book-keeping.
-fn feature_columns(schema: &SchemaRef, label_at: usize) -> Vec<usize> {
+pub(in crate::model) fn feature_columns(schema: &SchemaRef, label_at: usize) -> Vec<usize> {
     let fields = schema.fields().iter().enumerate();
     fields
         .filter(|(at, field)| {
@@ -197,7 +197,7 @@ fn label_values(batch: &RecordBatch, at: usize) -> Result<Float64Array, TrainErr
 }
 
 /// `machine_id` as text: a number or text in the data.
-fn machine_values(batch: &RecordBatch, at: usize) -> Result<StringArray, TrainError> {
+pub(in crate::model) fn machine_values(batch: &RecordBatch, at: usize) -> Result<StringArray, TrainError> {
     let column = batch.column(at);
     let kind = column.data_type();
     if !(kind.is_integer() || kind.is_string()) {
@@ -207,6 +207,6 @@ fn machine_values(batch: &RecordBatch, at: usize) -> Result<StringArray, TrainEr
     Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone())
 }
 
-fn as_float(column: &dyn Array) -> Result<Float64Array, TrainError> {
+pub(in crate::model) fn as_float(column: &dyn Array) -> Result<Float64Array, TrainError> {
     Ok(cast(column, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
 }

@@ -18,7 +18,10 @@ import { useSeries } from "../../ui/use-series.ts";
 const FEATURES = "features";
 const USUAL = ["temp_evaporator", "temp_condenser", "temp_room", "pressure_high", "pressure_low", "superheat", "subcooling", "compressor_current"];
 /** Of the stream `features`, what is worth a curve of its own. */
-const INDICATORS = ["cop_carnot", "pressure_ratio", "temp_difference", "compressor_efficiency"];
+const INDICATORS = [
+  "cop_carnot", "cop_cycle", "carnot_efficiency", "isentropic_efficiency", "compressor_efficiency", "pressure_ratio", "temp_difference",
+  "t_evap", "t_cond", "suction_superheat", "condenser_approach", "evaporator_approach", "cooling_capacity", "duty", "starts",
+];
 
 /** By unit, how much a chart shows at least: some ten times what a sensor wavers. */
 const LEAST: Readonly<Record<string, number>> = { "°C": 5, K: 4, bar: 1, A: 2, g: 0.04, kW: 1, "%": 10 };

@@ -67,8 +67,10 @@ fn questions(way: &Way) -> Vec<Question> {
 }
 
 async fn stock(context: &SessionContext, sql: &str) -> Result<RecordBatch> {
-    let batches = context.sql(sql).await?.collect().await?;
-    Ok(concat_batches(&batches[0].schema(), &batches)?)
+    let frame = context.sql(sql).await?;
+    // A filter may leave no row, and then there is no batch.
+    let schema = Arc::new(frame.schema().as_arrow().clone());
+    Ok(concat_batches(&schema, &frame.collect().await?)?)
 }
 
 /// Each value as text, with the elements of lists sorted.
