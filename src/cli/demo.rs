@@ -166,7 +166,10 @@ fn shipped_models() -> Result<Registry, Failure> {
         ("models/demo/expected_condensing.json", include_str!("../../models/demo/expected_condensing.json")),
         ("models/demo/expected_cop.json", include_str!("../../models/demo/expected_cop.json")),
         ("models/demo/expected_current.json", include_str!("../../models/demo/expected_current.json")),
-        ("models/demo/expected_evaporating.json", include_str!("../../models/demo/expected_evaporating.json")),
+        (
+            "models/demo/expected_evaporating.json",
+            include_str!("../../models/demo/expected_evaporating.json"),
+        ),
         ("models/failure.json", include_str!("../../models/failure.json")),
         ("models/failure_forest.json", include_str!("../../models/failure_forest.json")),
     ] {
