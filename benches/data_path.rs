@@ -115,6 +115,30 @@ fn data_path(criterion: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
+    for (name, sql) in [
+        (
+            "columns_to_columns",
+            "SELECT timestamp, machine_id, temp_evaporator, compressor_current FROM readings",
+        ),
+        (
+            "columns_joined_with_machines",
+            "SELECT r.timestamp, r.machine_id, r.temp_evaporator, r.compressor_current, m.refrigerant, m.altitude, \
+             m.pressure_reference, m.rated_current FROM readings r JOIN machines m USING (machine_id)",
+        ),
+    ] {
+        let query = Query { name: name.into(), file: format!("{name}.sql"), sql: sql.into() };
+        let source = ReadingSchema::default().arrow();
+        let plain = Arc::new(Graph::plan(vec![query], &source, &Extensions::default(), "").expect("a plan"));
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                || Partition::new(&plain, timing()).expect("a partition"),
+                |mut partition| {
+                    readings.iter().map(|b| partition.process(b).expect("rows").streams.len()).sum::<usize>()
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
     let (scored, registry) = graph(true);
     group.bench_function("json_to_scored_windows", |bencher| {
         bencher.iter_batched(

@@ -10,6 +10,7 @@ use arrow::ipc::reader::StreamDecoder;
 use prost::Message;
 use tokio::time::timeout;
 use tonic::Code;
+use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::{v1, v1alpha};
@@ -23,6 +24,7 @@ use super::sql::{SqlError, SqlErrorKind};
 use super::testing::{PATIENCE, Server, batch, big};
 use super::*;
 use crate::alarm::{Episode, Severity};
+use crate::machine::Machines;
 use crate::schema::{READINGS, TIMESTAMP, WINDOW_TIME};
 use crate::source::raw::RawBatch;
 
@@ -123,6 +125,39 @@ async fn machines_are_listed_and_found() {
     assert_eq!(client.list_machines(large).await.unwrap_err().code(), Code::InvalidArgument);
     let odd = ListMachinesRequest { states: vec![99], ..Default::default() };
     assert_eq!(client.list_machines(odd).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_machine_is_shown_and_the_unknown_are_counted() {
+    let server = Server::start().await;
+    for machine in ["1", "2", "3"] {
+        reading(&server, machine, 1_000_000, 4.5);
+    }
+    let file =
+        "[defaults]\nsite = \"Harbour\"\n[[machines]]\nid = 1\nname = \"Case\"\nrefrigerant = \"R290\"\n";
+    let rows = |file: &str| Machines::parse(file, "machines.toml").unwrap().rows(&["1", "2", "3"]).unwrap();
+    server.live.set_machines(&rows(file));
+    let mut client = StatusServiceClient::new(server.channel().await);
+    let about = async |client: &mut StatusServiceClient<Channel>, id: &str| {
+        let machine = client.get_machine(GetMachineRequest { id: id.into() }).await.unwrap().into_inner();
+        let about = machine.about.unwrap();
+        (about.known, about.name, about.site, about.refrigerant, about.application)
+    };
+    let one = (true, "Case".into(), "Harbour".into(), "R290".into(), String::new());
+    assert_eq!(about(&mut client, "1").await, one);
+    assert_eq!(
+        about(&mut client, "2").await,
+        (false, String::new(), "Harbour".into(), String::new(), String::new())
+    );
+    let unknown = async |client: &mut StatusServiceClient<Channel>| {
+        client.get_system_status(GetSystemStatusRequest {}).await.unwrap().into_inner().unknown_machines
+    };
+    assert_eq!(unknown(&mut client).await, 2);
+    // One of them becomes known, and one that was is not any more.
+    server.live.set_machines(&rows("[[machines]]\nid = 2\n[[machines]]\nid = 3\n"));
+    assert_eq!(unknown(&mut client).await, 1);
+    let status = client.get_system_status(GetSystemStatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(status.machines_file.unwrap(), MachinesFile::default(), "there is none");
 }
 
 #[tokio::test]

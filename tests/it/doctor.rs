@@ -12,7 +12,7 @@ use crate::parts::kafka::{Kafka, Message};
 use crate::parts::{S3, port};
 use crate::worker::{Store, Worker};
 
-const CHECKS: [&str; 14] = [
+const CHECKS: [&str; 15] = [
     "configuration",
     "broker",
     "topic",
@@ -23,6 +23,7 @@ const CHECKS: [&str; 14] = [
     "models",
     "queries",
     "alarms",
+    "machines",
     "checkpoints",
     "port",
     "clock",
@@ -105,6 +106,7 @@ fn a_whole_system_is_well_before_while_and_after_it_runs() {
     report.expect("checkpoints", "ok", "none of this topic", "");
     report.expect("port", "ok", "is free", "");
     report.expect("machine", "ok", "no disk of this machine", "");
+    report.expect("machines", "ok", "no file of machines", "");
 
     let mut process = worker.start();
     worker.wait_for_rows(&mut process, "readings", 1, Duration::from_secs(60));
@@ -123,7 +125,7 @@ fn a_whole_system_is_well_before_while_and_after_it_runs() {
     report.expect("group", "ok", "no process is in it now; messages not committed yet: 0", "");
     let text = worker.output(&["doctor", "--config", &worker.config().display().to_string()]);
     assert!(text.lines().next().unwrap().starts_with("ok       configuration  "), "{text}");
-    assert!(text.lines().last().unwrap().starts_with("14 ok, 0 warnings, 0 failures, in "), "{text}");
+    assert!(text.lines().last().unwrap().starts_with("15 ok, 0 warnings, 0 failures, in "), "{text}");
 
     // The probe is gone from the store.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -12,6 +12,8 @@
 //! DuckDB can compute too are in `oracle/`, as SQL that knows nothing of panes or watermarks but the definition.
 //! With all the patience that it takes for no reading to be late, a case also equals ad-hoc SQL over the table.
 //!
+//! `machines.toml` is what the cases know of the machines; the oracle reads it by itself.
+//!
 //! A new case: write `cases/NAME.sql` and `oracle/NAME.sql`, run once with `COLDSTREAM_GOLDEN=write`, which writes
 //! `expected/NAME.csv`, and read it. A stream gives its rows window after window, so the first lines can be checked by hand.
 
