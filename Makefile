@@ -69,17 +69,27 @@ bench-e2e: need parts ## broker to committed tables: readings a second, release 
 # Simulated plants, half of which fall ill within the day; the models of the folder play no part in it.
 TRAIN = cargo run -- train --query queries/training/failure.sql --label failure --input data/training/tables \
 	--data "480 simulated machines, one day, seed 7, half of them with a fault"
+# The plants of `make demo`, healthy, from winter to summer.
+EXPECT = cargo run -- train --algorithm baseline --input data/healthy/tables \
+	--data "50 simulated machines, 200 days, seed 1, healthy"
 
 model: need ## train the shipped models again, from nothing
-	rm -rf data/training
-	mkdir -p data/training/no-models
+	rm -rf data/training data/healthy
+	mkdir -p data/training/no-models data/healthy
 	cargo run -- simulate --machines 480 --duration 1d --period 5s --faulty-share 0.5 --seed 7 \
-		--out data/training/readings.parquet --faults data/training/truth.parquet
+		--out data/training/readings.parquet --faults data/training/truth.parquet --machines-out data/training/machines.toml
 	cargo run -- backtest --input data/training/readings.parquet --only features --alarms none \
-		--models data/training/no-models --out data/training/tables
+		--models data/training/no-models --machines data/training/machines.toml --out data/training/tables
 	mv data/training/truth.parquet data/training/tables/faults.parquet
 	$(TRAIN) --algorithm logistic --out models/failure.json
 	$(TRAIN) --algorithm forest --out models/failure_forest.json
+	cargo run -- simulate --machines 50 --duration 200d --period 20m --faulty-share 0 \
+		--out data/healthy/readings.parquet --machines-out data/healthy/machines.toml
+	cargo run -- backtest --input data/healthy/readings.parquet --only features --alarms none \
+		--models data/training/no-models --machines data/healthy/machines.toml --out data/healthy/tables
+	for of in condensing:temp_condenser_avg evaporating:temp_evaporator_avg current:compressor_current_avg cop:cop_cycle; do \
+		$(EXPECT) --query queries/training/expected_$${of%%:*}.sql --label $${of##*:} --name $${of%%:*} \
+			--out models/demo/expected_$${of%%:*}.json || exit 1; done
 
 thermo-tables: need ## make the tables of refrigerants again, from CoolProp; NAMES="R134a R744" makes some of them
 	cargo build --example thermo_tables

@@ -14,6 +14,7 @@ use crate::dataflow::checkpoint::Content;
 use crate::schema::timestamp_type;
 
 mod crash;
+mod crossing;
 mod fencing;
 mod probe;
 mod tables;

@@ -19,7 +19,7 @@ use crate::archive::{Archive, StoreOptions};
 use crate::config::OnQueryChange;
 use crate::dataflow::{Query, Timing};
 use crate::machine::follow::CurrentMachines;
-use crate::model::{ModelFile, Registry};
+use crate::model::Registry;
 use crate::schema::ReadingSchema;
 use crate::simulate::parse_duration;
 use crate::source::input::Input;
@@ -154,6 +154,7 @@ fn shipped_queries() -> Vec<Query> {
         ("predictions", include_str!("../../queries/predictions.sql")),
         ("predictions_forest", include_str!("../../queries/predictions_forest.sql")),
         ("quality", include_str!("../../queries/quality.sql")),
+        ("residuals", include_str!("../../queries/baselines/residuals.sql")),
     ]
     .map(|(name, sql)| Query { name: name.into(), file: format!("queries/{name}.sql"), sql: sql.into() })
     .into()
@@ -162,10 +163,17 @@ fn shipped_queries() -> Vec<Query> {
 fn shipped_models() -> Result<Registry, Failure> {
     let mut registry = Registry::default();
     for (path, text) in [
+        ("models/demo/expected_condensing.json", include_str!("../../models/demo/expected_condensing.json")),
+        ("models/demo/expected_cop.json", include_str!("../../models/demo/expected_cop.json")),
+        ("models/demo/expected_current.json", include_str!("../../models/demo/expected_current.json")),
+        (
+            "models/demo/expected_evaporating.json",
+            include_str!("../../models/demo/expected_evaporating.json"),
+        ),
         ("models/failure.json", include_str!("../../models/failure.json")),
         ("models/failure_forest.json", include_str!("../../models/failure_forest.json")),
     ] {
-        registry.insert(ModelFile::parse(text, Path::new(path))?);
+        registry.insert_text(text, Path::new(path))?;
     }
     Ok(registry)
 }

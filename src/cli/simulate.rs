@@ -71,10 +71,10 @@ pub struct SimulateArgs {
     /// How fast faults grow: `run`, within the run, however short; `real`, in days to months, as real ones do
     #[arg(long, default_value = "run", value_parser = parse_growth)]
     growth: Growth,
-    /// Refrigerants of the machines, in turn, such as R134a,R449A,R290, or `all`
+    /// Refrigerants of the machines, such as R134a,R449A,R290, or `all`
     #[arg(long, default_value = "R134a", value_name = "LIST")]
     refrigerants: String,
-    /// What they keep cold, in turn: high, medium, low, or `all`
+    /// What they keep cold: high, medium, low, or `all`
     #[arg(long, default_value = "medium", value_name = "LIST")]
     applications: String,
     /// Share of the machines whose pressures are gauge, not absolute, 0 to 1

@@ -22,7 +22,7 @@ pub(crate) mod tests;
 /// The query is one SELECT. Its numeric columns, other than the label and `machine_id`, become the features;
 /// columns of another type are ignored. A quarter of the machines is held out to test the model. A baseline learns
 /// each machine's usual value of the label under the other columns' conditions, for `expected('NAME')` in SQL; it
-/// is tested on the last quarter of each machine's rows. The same data and options give the same file, byte for byte.
+/// is tested on a quarter of each machine's rows, every fourth of twenty stretches of time. The same data and options give the same file, byte for byte.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  coldstream train --query queries/training/failure.sql --label failure \\\n    \
@@ -178,8 +178,8 @@ fn summary_of_baseline(file: &BaselineFile, path: &Path) -> String {
     let conditions: Vec<&str> = parameters.conditions.iter().map(|c| c.name.as_str()).collect();
     let mut text = format!(
         "baseline {} {} of `{}` under {}\n\n{} machines, {} rows\n\
-         measured - expected on the last quarter of each machine's rows: {:.4} (root mean square)\n\
-         measured - the machine's mean:                                   {:.4}\n",
+         measured - expected on the quarter of the time that was held out: {:.4} (root mean square)\n\
+         measured - the machine's mean:                                     {:.4}\n",
         file.name(),
         file.version(),
         card.label,

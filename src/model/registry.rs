@@ -67,13 +67,18 @@ impl Registry {
     fn load(&mut self, path: &Path) -> Result<String, FileError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+        self.insert_text(&text, path)
+    }
+
+    /// Adds the model or baseline that `text` holds, and gives its name; `path` is for messages.
+    pub fn insert_text(&mut self, text: &str, path: &Path) -> Result<String, FileError> {
         // What is no JSON at all is left to the model's parser, whose message tells where.
-        if serde_json::from_str::<Kind>(&text).is_ok_and(|kind| kind.baseline.is_some()) {
-            let file = BaselineFile::parse(&text, path)?;
+        if serde_json::from_str::<Kind>(text).is_ok_and(|kind| kind.baseline.is_some()) {
+            let file = BaselineFile::parse(text, path)?;
             self.insert_baseline(&file);
             return Ok(file.name().to_owned());
         }
-        let file = ModelFile::parse(&text, path)?;
+        let file = ModelFile::parse(text, path)?;
         let name = file.name().to_owned();
         self.insert(file);
         Ok(name)

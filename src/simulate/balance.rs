@@ -44,6 +44,8 @@ pub(super) struct Unit {
     pub(super) subcooling: f64,
     /// Share of the work that stays in the gas; the rest leaves through the shell, or with the oil of a cooled compressor.
     pub(super) in_gas: f64,
+    /// The highest pressure that the properties know, bar: air in the circuit may go beyond it, and the last state known is taken.
+    pub(super) p_most: f64,
     /// The fan keeps condensation above this, °C.
     pub(super) head_floor: f64,
 }
@@ -189,7 +191,11 @@ impl Balance {
         };
 
         let h1 = fluid.vapour_enthalpy(p_low, self.te + superheat)?;
-        let ideal = fluid.isentropic_enthalpy(p_low, self.te + superheat, p_high.max(1.05 * p_low))? - h1;
+        let ideal = fluid.isentropic_enthalpy(
+            p_low,
+            self.te + superheat,
+            p_high.max(1.05 * p_low).min(unit.p_most),
+        )? - h1;
         self.isentropic = (0.70 - 0.012 * (ratio - 3.5).abs()).max(0.25) * effect.isentropic;
         self.work = flow * ideal / self.isentropic * effect.friction;
         self.cooling = flow * (h1 - h4);
@@ -216,7 +222,7 @@ impl Balance {
 
     /// Temperature of the discharge gas, °C.
     pub(super) fn discharge(&self, unit: &Unit) -> Option<f64> {
-        unit.fluid.vapour_temperature(self.p_high, self.h2)
+        unit.fluid.vapour_temperature(self.p_high.min(unit.p_most), self.h2)
     }
 }
 

@@ -12,8 +12,9 @@ use crate::thermo::{Line, Refrigerant};
 
 /// Capacity of the example machine, kW.
 const CAPACITY: f64 = 7.913;
-/// Condensation less ambient of the example machine, K.
+/// Condensation less ambient of the example machine, K; ammonia's condensers are wet, and larger.
 const CONDENSER_GAP: f64 = 12.688;
+const WET_CONDENSER_GAP: f64 = 8.0;
 /// The ambient machines are designed for, °C.
 const AMBIENT: f64 = 30.0;
 /// The brine that carbon dioxide condenses against, below another machine, °C.
@@ -25,7 +26,9 @@ pub(super) const KW_PER_AMPERE: f64 = 0.568;
 /// Current of the idling motor, A.
 pub(super) const IDLE_CURRENT: f64 = 1.2;
 /// Discharge above this at the design point asks for a compressor that is cooled, °C.
-const HOT_DISCHARGE: f64 = 105.0;
+const HOT_DISCHARGE: f64 = 85.0;
+/// Full load: a room so much too warm, K, on a day so much too hot, K. A type plate says what the machine draws then.
+const FULL_LOAD: (f64, f64) = (8.0, 14.0);
 
 /// What a machine keeps cold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -62,11 +65,13 @@ impl Application {
         Design::new(refrigerant, self).is_some()
     }
 
-    /// Air less evaporation, and superheat, K: coils of freezers are larger, for the sake of the suction pressure.
+    /// Air less evaporation, and superheat, K: coils of work rooms are larger, so that they stay free of ice, those
+    /// of freezers for the sake of the suction pressure.
     fn evaporator(self) -> (f64, f64) {
         match self {
-            Self::High | Self::Medium => (13.245, 8.0),
-            Self::Low => (10.0, 6.0),
+            Self::High => (9.0, 7.0),
+            Self::Medium => (13.245, 8.0),
+            Self::Low => (10.0, 7.0),
         }
     }
 
@@ -90,7 +95,7 @@ pub(super) struct Limits {
     pub(super) p_high: f64,
     /// Discharge gas, °C.
     pub(super) discharge: f64,
-    /// Current, A.
+    /// Current, A: of the machine that is built, 1.25 times its rated one.
     pub(super) current: f64,
     /// A pump-down ends here, °C of evaporation.
     pub(super) pump_down: f64,
@@ -116,7 +121,9 @@ impl Design {
         let (room, ..) = application.room();
         let ambient = if refrigerant == Refrigerant::R744 { BRINE } else { AMBIENT };
         let ((gap, superheat), subcooling) = (application.evaporator(), 4.0);
-        let (te, tc) = (room - gap, ambient + CONDENSER_GAP);
+        let wet = refrigerant == Refrigerant::R717;
+        let condenser_gap = if wet { WET_CONDENSER_GAP } else { CONDENSER_GAP };
+        let (te, tc) = (room - gap, ambient + condenser_gap);
         let (p_low, p_high) = (fluid.p_sat(te, Line::Dew)?, fluid.p_sat(tc, Line::Dew)?);
         let ratio = p_high / p_low;
         if !(1.8..=12.0).contains(&ratio) {
@@ -139,7 +146,8 @@ impl Design {
             superheat,
             subcooling,
             in_gas: 0.93,
-            head_floor: (ambient - 5.0).max(te + 25.0),
+            p_most: fluid.range().p.1 * 0.999,
+            head_floor: ambient.max(te + 25.0),
         };
         let mut balance = Balance::guess(te, tc);
         let around = Around { air: room, ambient, evaporator: 1.0, speed: 1.0 };
@@ -154,9 +162,9 @@ impl Design {
             }
         }
         let shaft = balance.work;
-        unit.condenser = (CAPACITY + unit.in_gas * shaft) / CONDENSER_GAP;
+        unit.condenser = (CAPACITY + unit.in_gas * shaft) / condenser_gap;
         balance.settle(&unit, &around, &Effect::NONE, search);
-        if balance.discharge(&unit)? > HOT_DISCHARGE + 5.0 {
+        if balance.discharge(&unit)? > HOT_DISCHARGE + 25.0 {
             return None;
         }
         let range = fluid.range();
@@ -166,7 +174,7 @@ impl Design {
             tc: trip,
             p_high: fluid.p_sat(trip, Line::Dew)?,
             discharge: 125.0,
-            current: 1.6 * (IDLE_CURRENT + balance.work / MOTOR / KW_PER_AMPERE),
+            current: f64::INFINITY,
             pump_down: te - 9.0,
             search: ((te - 20.0).max(range.t.0 + 0.5), (trip + 12.0).min(range.t.1 - 0.5)),
         };
@@ -187,6 +195,8 @@ pub(super) struct Build {
     pub(super) vibration: f64,
     /// Heat that comes by goods, people, fans and lamps by day, kW.
     pub(super) load: f64,
+    /// Heat that comes through the walls, kW/K.
+    pub(super) walls: f64,
     /// Doors opened in an hour of the day.
     pub(super) doors: f64,
     /// Mean of the year, °C.
@@ -206,7 +216,7 @@ pub(super) struct Build {
     pub(super) gauge: bool,
     /// Height above the sea, m.
     pub(super) altitude: f64,
-    /// Current at the design point, A, and electrical power, kW.
+    /// Current at full load, A, and electrical power, kW.
     pub(super) rated: (f64, f64),
     pub(super) bias: [f64; Sensor::COUNT],
 }
@@ -221,7 +231,7 @@ impl Build {
         design: &Design,
         gauge: bool,
     ) -> Self {
-        let Design { unit, room, ambient, mut balance, limits } = design.clone();
+        let Design { unit, room, ambient, mut balance, mut limits } = design.clone();
         let mut stream = Stream::new(seed, machine, Purpose::Build);
         let brine = ambient < 0.0;
         // Whoever planned the room chose parts that fit each other, and its load.
@@ -231,11 +241,20 @@ impl Build {
             displacement: part(unit.displacement),
             evaporator: part(unit.evaporator),
             condenser: part(unit.condenser),
-            valve: part(unit.valve) * 1.08,
+            valve: part(unit.valve),
             ..unit
         };
         let load = part(2.4);
+        let electronic_valve = stream.uniform() < 0.5;
         let unit = Unit {
+            // In winter less pressure drives the liquid: a thermostatic valve of just the right size then runs short a little, and
+            // an electronic one is chosen larger. Freezers feel it most.
+            valve: unit.valve
+                * match (electronic_valve, application) {
+                    (true, _) => 1.3,
+                    (false, Application::Low) => 1.25,
+                    (false, _) => 1.2,
+                },
             superheat: unit.superheat * stream.between(0.85, 1.15),
             subcooling: unit.subcooling * stream.between(0.85, 1.15),
             ..unit
@@ -247,14 +266,21 @@ impl Build {
         let defrost_interval = 3_600.0 * stream.between(6.0, 8.0);
         let pumps_down = stream.uniform() < 0.5;
         let variable = stream.uniform() < 0.2;
-        let electronic_valve = stream.uniform() < 0.5;
         let doors = stream.between(5.0, 25.0);
         let altitude = (stream.between(0.0, 800.0) / 10.0).round() * 10.0;
         let bias = std::array::from_fn(|i| Sensor::ALL[i].bias() * stream.between(-1.0, 1.0));
         let around = Around { air: room, ambient: design.ambient, evaporator: 1.0, speed: 1.0 };
         balance.settle(&unit, &around, &Effect::NONE, limits.search);
-        let electric = balance.work / MOTOR;
-        let dampness = saturated(room) * HUMIDITY - saturated(balance.te);
+        let mut full = balance;
+        let hot = Around { air: room + FULL_LOAD.0, ambient: design.ambient + FULL_LOAD.1, ..around };
+        full.settle(&unit, &hot, &Effect::NONE, limits.search);
+        let electric = full.work / MOTOR;
+        let rated = (IDLE_CURRENT + electric / KW_PER_AMPERE, electric);
+        limits.current = 1.25 * rated.0;
+        // Ice on a fifth of the example's conductance between two defrosts; the air of a freezer is dry, but more comes in by the door.
+        let dampness = HUMIDITY * saturated(2.0) - saturated(-11.245);
+        let infiltration = if application == Application::Low { 3.0 } else { 1.0 };
+        let walls = if application == Application::Low { 0.035 } else { 0.06 };
         Self {
             refrigerant,
             application,
@@ -268,13 +294,14 @@ impl Build {
             ambient,
             brine,
             defrost_interval,
-            frosting: 0.4 / (0.55 * defrost_interval * dampness.max(1e-4)),
+            frosting: infiltration * 0.4 / (0.55 * defrost_interval * dampness),
+            walls,
             pumps_down,
             variable,
             electronic_valve,
             gauge,
             altitude,
-            rated: (IDLE_CURRENT + electric / KW_PER_AMPERE, electric),
+            rated,
             bias,
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::fleet::{Fleet, Shares};
+use super::fleet::{Fleet, Spread};
 use super::random::{Purpose, Stream};
 use super::reading::{Reading, Sensor};
 
@@ -227,14 +227,13 @@ impl Soiler {
     /// Dirt on the readings of `fleet`, from its next step on. `seed` is best the fleet's.
     pub fn new(fleet: &Fleet, seed: u64, dirt: &Dirt) -> Self {
         let start = fleet.next_time().unwrap_or(0);
-        let mut chosen = Shares::new(seed);
         let mut befallen = vec![[false; DirtKind::ALL.len()]; fleet.machines()];
         // Each kind befalls machines of its own, whichever other kinds there are.
         for kind in DirtKind::ALL {
-            chosen = chosen.shifted();
+            let spread = Spread::of_dirt(seed, kind as usize);
             for (_, share) in dirt.kinds.iter().filter(|(other, _)| *other == kind) {
                 for (machine, kinds) in (1..).zip(&mut befallen) {
-                    kinds[kind as usize] |= chosen.holds(machine, *share);
+                    kinds[kind as usize] |= spread.place(machine) < *share;
                 }
             }
         }

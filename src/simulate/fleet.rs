@@ -36,9 +36,9 @@ pub struct FleetConfig {
     pub faulty_share: f64,
     /// How fast these faults grow.
     pub growth: Growth,
-    /// Refrigerants of the machines, in turn.
+    /// Refrigerants of the machines.
     pub refrigerants: Vec<Refrigerant>,
-    /// What the machines keep cold, in turn (once all refrigerants have had their turn). Pairs that nobody builds are left out.
+    /// What the machines keep cold. Every pair of the two is there equally often; those that nobody builds are left out.
     pub applications: Vec<Application>,
     /// Share of the machines, 0..=1, whose pressures are above that of the air, not absolute.
     pub gauge_share: f64,
@@ -150,14 +150,17 @@ impl Fleet {
             return Err(FleetError::Time);
         }
         let designs = designs(config)?;
-        let chosen = Shares::new(seed);
-        let faulty = (1..=machines).filter(|machine| chosen.holds(*machine, faulty_share));
+        // The fractions of k times the share are spread evenly, so any first N machines hold the share.
+        let shift = Stream::new(seed, 0, Purpose::Fleet).uniform();
+        let faulty = |machine: &u32| (f64::from(*machine) * faulty_share + shift).fract() < faulty_share;
+        let faulty = (1..=machines).filter(faulty);
         let faults: Vec<_> =
             faulty.map(|machine| Fault::plan(seed, machine, start, horizon, growth)).collect();
+        let (kinds, references) = (Spread::of_designs(seed), Spread::of_references(seed));
         let plant = |machine: u32| {
-            let (refrigerant, application, design) = &designs[(machine as usize - 1) % designs.len()];
-            // Apart from the faulty ones: a reference has nothing to do with health.
-            let gauge = chosen.shifted().holds(machine, gauge_share);
+            let at = (kinds.place(machine) * designs.len() as f64) as usize;
+            let (refrigerant, application, design) = &designs[at];
+            let gauge = references.place(machine) < gauge_share;
             let build = Build::new(seed, machine, *refrigerant, *application, design, gauge);
             Plant::new(seed, machine, start, build)
         };
@@ -284,7 +287,7 @@ fn service(faults: &[Fault], time: i64) -> Service {
     services.max().unwrap_or(Service::InUse)
 }
 
-/// The pairs of refrigerant and application that machines have in turn. Pairs that nobody builds are left out; a refrigerant or an
+/// The pairs of refrigerant and application. Pairs that nobody builds are left out; a refrigerant or an
 /// application that is left without a pair is refused.
 fn designs(config: &FleetConfig) -> Result<Vec<(Refrigerant, Application, Design)>, FleetError> {
     let FleetConfig { refrigerants, applications, .. } = config;
@@ -308,25 +311,34 @@ fn designs(config: &FleetConfig) -> Result<Vec<(Refrigerant, Application, Design
     if designs.is_empty() { Err(FleetError::NoDesign) } else { Ok(designs) }
 }
 
-/// Which machines belong to a share of them. The fractions of k times the share are spread evenly, so any first N machines
-/// hold the share, to one machine.
+/// A place between 0 and 1 for each machine, evenly spread over any first N of them. The steps of two spreads have no
+/// common measure, so what one chooses has nothing to do with what the other does, nor with which machines are faulty.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shares {
+pub(super) struct Spread {
+    step: f64,
     shift: f64,
 }
 
-impl Shares {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { shift: Stream::new(seed, 0, Purpose::Fleet).uniform() }
+impl Spread {
+    fn new(seed: u64, number: u32, step: f64) -> Self {
+        Self { step, shift: Stream::new(seed, number, Purpose::Fleet).uniform() }
     }
 
-    /// Another choice of machines.
-    pub(super) fn shifted(self) -> Self {
-        Self { shift: (self.shift + 0.618).fract() }
+    fn of_designs(seed: u64) -> Self {
+        Self::new(seed, 1, std::f64::consts::SQRT_2 - 1.0)
     }
 
-    pub(super) fn holds(self, machine: u32, share: f64) -> bool {
-        (f64::from(machine) * share + self.shift).fract() < share
+    fn of_references(seed: u64) -> Self {
+        Self::new(seed, 2, 0.618_033_988_749_895)
+    }
+
+    /// Of kind number `kind` of dirt.
+    pub(super) fn of_dirt(seed: u64, kind: usize) -> Self {
+        Self::new(seed, 3 + kind as u32, 0.754_877_666_246_693)
+    }
+
+    pub(super) fn place(self, machine: u32) -> f64 {
+        (f64::from(machine) * self.step + self.shift).fract()
     }
 }
 

@@ -3,8 +3,6 @@
 use super::design::Build;
 use super::random::{Stream, Wander};
 
-/// Heat that comes through the walls, kW/K.
-const WALLS: f64 = 0.06;
 /// Heat that comes through an open door, kW.
 const DOOR: f64 = 1.5;
 /// Seconds that a door stays open, at least and at most.
@@ -56,6 +54,7 @@ impl Weather {
 #[derive(Debug, Clone)]
 pub(super) struct Load {
     base: f64,
+    walls: f64,
     doors: f64,
     wander: Wander,
     /// Seconds until the door is closed.
@@ -64,7 +63,13 @@ pub(super) struct Load {
 
 impl Load {
     pub(super) fn new(build: &Build, stream: &mut Stream) -> Self {
-        Self { base: build.load, doors: build.doors, wander: Wander::new(0.10, 1_800.0, stream), open: 0.0 }
+        Self {
+            base: build.load,
+            walls: build.walls,
+            doors: build.doors,
+            wander: Wander::new(0.10, 1_800.0, stream),
+            open: 0.0,
+        }
     }
 
     /// The load over the `dt` seconds up to `time`, in a room of `air` °C within `ambient` °C. Takes the same number of random numbers
@@ -92,6 +97,6 @@ impl Load {
         self.open -= dt;
         // The lamps and fans are part of the base; a brine machine stands in the same kind of building.
         let outside = ambient.max(15.0);
-        self.base * people * (1.0 + self.wander.value) + WALLS * (outside - air) + door
+        self.base * people * (1.0 + self.wander.value) + self.walls * (outside - air) + door
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use clap::Parser;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rdkafka::mocking::MockCluster;
@@ -102,14 +104,17 @@ fn what_is_known_of_the_fleet_is_written_beside_its_readings() {
                 && fault["failure"].as_str() < fault["repair"].as_str()
         );
     }
-    // Two refrigerants for three uses, of which R134a has no part in the third.
     let text = std::fs::read_to_string(&machines).unwrap();
     let toml: toml::Table = text.parse().unwrap();
     let entries = toml["machines"].as_array().unwrap();
     let of = |key: &str| entries.iter().map(|entry| entry[key].as_str().unwrap()).collect::<Vec<_>>();
-    assert_eq!(of("refrigerant"), ["R134a", "R449A", "R134a", "R449A", "R449A", "R134a"]);
-    assert_eq!(of("application"), ["high", "high", "medium", "medium", "low", "high"]);
-    assert_eq!(of("pressure_reference").iter().filter(|reference| **reference == "gauge").count(), 3);
+    let ids: Vec<i64> = entries.iter().map(|entry| entry["id"].as_integer().unwrap()).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+    // Two refrigerants for three uses, of which R134a has no part in the third.
+    let pairs: BTreeSet<_> = of("refrigerant").into_iter().zip(of("application")).collect();
+    assert!(pairs.len() >= 4 && !pairs.contains(&("R134a", "low")), "{pairs:?}");
+    let gauges = of("pressure_reference").iter().filter(|reference| **reference == "gauge").count();
+    assert!((2..=4).contains(&gauges), "{text}");
     assert!(simulate(&line).unwrap_err().to_string().contains("exists already"));
 }
 

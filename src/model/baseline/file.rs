@@ -30,8 +30,8 @@ pub struct Condition {
 pub struct MachineBaseline {
     /// Rows it was learned from.
     pub rows: usize,
-    /// Root mean square of measured − expected over the last quarter of its rows, expected from the three quarters before;
-    /// in the unit of the label.
+    /// Root mean square of measured − expected over a quarter of its rows, expected from the other three; in the unit of the
+    /// label.
     pub error: f64,
     /// Level, slopes, products: see the module.
     pub coefficients: Vec<f64>,
@@ -69,7 +69,8 @@ pub struct BaselineCard {
     pub rows_without_condition: usize,
     /// Machines left out because they have too few rows.
     pub machines_without_rows: Vec<String>,
-    /// Root mean square of measured − expected over the last quarter of each machine's rows.
+    /// Root mean square of measured − expected over the quarter of each machine's rows that was held out: every fourth of
+    /// twenty stretches of time.
     pub error: f64,
     /// The same of the machine's own mean instead of the expectation: what the baseline has to beat.
     pub error_of_mean: f64,

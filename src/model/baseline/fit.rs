@@ -52,18 +52,19 @@ pub fn train(batches: &[RecordBatch], options: &BaselineOptions) -> Result<Basel
         });
     }
     let conditions = conditions(&set.conditions, machines.values().copied().flatten())?;
-    let all = fit(&conditions, &machines, options.prior_rows, |rows| rows)?;
-    let of_earlier = fit(&conditions, &machines, options.prior_rows, |rows| &rows[..earlier(rows)])?;
+    let all = fit(&conditions, &machines, options.prior_rows, |_, _| true)?;
+    let of_most = fit(&conditions, &machines, options.prior_rows, |at, of| !held_out(at, of))?;
     let (mut errors, mut total, mut of_mean, mut tested) = (BTreeMap::new(), 0.0, 0.0, 0);
     for (name, rows) in &machines {
-        let (before, after) = rows.split_at(earlier(rows));
-        let mean = before.iter().map(|row| row.label).sum::<f64>() / before.len() as f64;
-        let squares: f64 =
-            after.iter().map(|row| residual(&conditions, &of_earlier[*name], row).powi(2)).sum();
-        errors.insert((*name).clone(), (squares / after.len() as f64).sqrt());
+        let count = rows.len();
+        let learned = || rows.iter().enumerate().filter(|(at, _)| !held_out(*at, count)).map(|(_, row)| row);
+        let tests = || rows.iter().enumerate().filter(|(at, _)| held_out(*at, count)).map(|(_, row)| row);
+        let mean = learned().map(|row| row.label).sum::<f64>() / learned().count() as f64;
+        let squares: f64 = tests().map(|row| residual(&conditions, &of_most[*name], row).powi(2)).sum();
+        errors.insert((*name).clone(), (squares / tests().count() as f64).sqrt());
         total += squares;
-        of_mean += after.iter().map(|row| (row.label - mean).powi(2)).sum::<f64>();
-        tested += after.len();
+        of_mean += tests().map(|row| (row.label - mean).powi(2)).sum::<f64>();
+        tested += tests().count();
     }
     let of_machine = |(name, rows): (&&String, &&Vec<Row>)| {
         let coefficients = all[*name].iter().copied().map(tidy).collect();
@@ -87,9 +88,10 @@ pub fn train(batches: &[RecordBatch], options: &BaselineOptions) -> Result<Basel
     Ok(BaselineFile::new(&options.name, parameters, card)?)
 }
 
-/// The rows of a machine that come before the last quarter.
-fn earlier(rows: &[Row]) -> usize {
-    rows.len() - rows.len() / 4
+/// Whether a row, of so many in order of time, is held out to test the others: every fourth of twenty stretches of time.
+/// Never single rows, since neighbours are nearly copies; and not the last quarter, which is another season.
+fn held_out(at: usize, rows: usize) -> bool {
+    (at * 20 / rows) % 4 == 3
 }
 
 fn conditions<'a>(
@@ -134,7 +136,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(conditions: &[Condition], rows: &[Row]) -> Self {
+    fn of(conditions: &[Condition], rows: &[&Row]) -> Self {
         let width = terms(conditions.len()) - 1;
         let mut expanded = Vec::new();
         let slopes: Vec<Vec<f64>> = rows
@@ -162,15 +164,18 @@ impl Sums {
     }
 }
 
-/// The coefficients of each machine, from the rows that `of` takes of it.
+/// The coefficients of each machine, from the rows that `takes` of it: by position and number of them.
 fn fit<'a>(
     conditions: &[Condition],
     machines: &BTreeMap<&'a String, &Vec<Row>>,
     prior: f64,
-    of: impl Fn(&[Row]) -> &[Row],
+    takes: impl Fn(usize, usize) -> bool,
 ) -> Result<BTreeMap<&'a String, Vec<f64>>, TrainError> {
-    let sums: Vec<(&String, Sums)> =
-        machines.iter().map(|(name, rows)| (*name, Sums::of(conditions, of(rows)))).collect();
+    let sums = machines.iter().map(|(name, rows)| {
+        let taken = rows.iter().enumerate().filter(|(at, _)| takes(*at, rows.len())).map(|(_, row)| row);
+        (*name, Sums::of(conditions, &taken.collect::<Vec<_>>()))
+    });
+    let sums: Vec<(&String, Sums)> = sums.collect();
     let width = terms(conditions.len()) - 1;
     let total = |of: fn(&Sums) -> &Vec<f64>| -> Vec<f64> {
         let mut total = vec![0.0; of(&sums[0].1).len()];

@@ -34,7 +34,7 @@ pub enum TrainError {
         /// The columns there are.
         columns: Vec<String>,
     },
-    /// A baseline is tested on the last rows of each machine.
+    /// A baseline is tested on stretches of time.
     #[error("the training query has no column of time, such as `window_end`")]
     NoTime,
     /// No machine has a baseline.

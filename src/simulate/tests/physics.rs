@@ -1,9 +1,12 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::super::balance::{Around, Balance};
 use super::super::design::Design;
 use super::super::fault::Effect;
 use super::*;
+use crate::machine::{Machines, Quantity};
 use crate::thermo::{Line, Refrigerant};
 
 fn room() -> (Design, Around) {
@@ -53,8 +56,12 @@ fn every_refrigerant_has_its_use() {
         let discharge = design.balance.discharge(&design.unit).unwrap();
         assert!(discharge > design.balance.tc && discharge < 115.0, "{discharge}");
         let gaps = (design.room - design.balance.te, design.balance.tc - design.ambient);
-        let evaporator = if design.room < -10.0 { 10.0 } else { 13.245 };
-        assert!((gaps.0 - evaporator).abs() < 0.05 && (gaps.1 - 12.688).abs() < 0.05, "{gaps:?}");
+        let evaporator = [(10.0, 9.0), (2.0, 13.245), (-20.0, 10.0)];
+        let evaporator = evaporator.into_iter().find(|(room, _)| *room == design.room).unwrap().1;
+        assert!(
+            (gaps.0 - evaporator).abs() < 0.05 && [12.688, 8.0].iter().any(|gap| (gaps.1 - gap).abs() < 0.05),
+            "{gaps:?}"
+        );
         assert!((design.balance.cooling - 7.913).abs() < 0.02, "{}", design.balance.cooling);
     }
 }
@@ -101,7 +108,8 @@ proptest! {
         let starve = (-charge - 0.16).max(0.0);
         let most = unit.valve * valve * ((balance.p_high - p_low) / 8.0).sqrt() * (1.0 - 1.6 * starve);
         prop_assert!(balance.flow <= most * 1.005, "valve {} {}", balance.flow, most);
-        prop_assert!(balance.superheat > 0.0 && balance.superheat < gap);
+        // An evaporator that is nearly dry warms its gas to the air.
+        prop_assert!(balance.superheat > 0.0 && balance.superheat < gap + 0.01);
         prop_assert!(balance.p_high > p_low && balance.cooling > 0.0 && balance.work > 0.0);
         // More cold than work in a refrigerator of these temperatures, and less than Carnot's.
         let carnot = (balance.te + 273.15) / (balance.tc - balance.te);
@@ -170,17 +178,82 @@ fn a_healthy_day_is_physical() {
 }
 
 #[test]
-fn a_healthy_compressor_starts_at_most_six_times_an_hour() {
-    for seed in [3, 4] {
-        let readings = all(fleet(12, seed, 20 * SECOND, 24 * HOUR, 0.0));
-        for (machine, starts) in begins(&readings, Mode::Starting) {
+fn healthy_machines_of_every_kind_keep_their_product_cold_without_trips_or_short_cycles() {
+    for day in [0, 190] {
+        let config = FleetConfig {
+            refrigerants: Refrigerant::ALL.to_vec(),
+            applications: Application::ALL.to_vec(),
+            start: START + day * 24 * HOUR,
+            ..config(80, 3, 20 * SECOND, 16 * HOUR, 0.0)
+        };
+        let fleet = Fleet::new(&config).unwrap();
+        let of: Vec<_> = fleet
+            .builds()
+            .map(|(_, build)| (build.set_point, build.refrigerant.name(), build.application.name()))
+            .collect();
+        assert!(
+            of.iter().map(|(_, refrigerant, use_)| (refrigerant, use_)).collect::<HashSet<_>>().len() > 35
+        );
+        let machines = Machines::parse(&fleet.machines_toml(), "machines.toml").unwrap();
+        let readings = all(fleet);
+        within_derived_limits(&readings, &machines);
+        for reading in &readings {
+            let (set_point, ..) = of[reading.machine as usize - 1];
+            let product = reading.value(Sensor::TempProduct).unwrap() - set_point;
+            assert!(
+                (-1.5..3.0).contains(&product),
+                "{product}: {:?} {reading:?}",
+                of[reading.machine as usize - 1]
+            );
+            assert_ne!(reading.mode, Mode::Fault, "{:?} {reading:?}", of[reading.machine as usize - 1]);
+        }
+        let starts = begins(&readings, Mode::Starting);
+        // Machines of variable speed may run all day; most do not.
+        assert!(starts.len() > 60, "{}", starts.len());
+        for (machine, starts) in starts {
             for (at, start) in starts.iter().enumerate() {
                 let in_hour = starts[at..].iter().take_while(|other| **other < start + HOUR).count();
                 assert!(in_hour <= 6, "machine {machine} starts {in_hour} times in an hour");
             }
-            assert!(starts.len() > 4, "machine {machine} starts {} times a day", starts.len());
         }
     }
+}
+
+/// A machine that has cooled for ten minutes is outside of the limits that follow from what its owner knows of it for less than
+/// five minutes.
+fn within_derived_limits(readings: &[Reading], machines: &Machines) {
+    let (mut settled, mut since): (usize, HashMap<u32, i64>) = Default::default();
+    let mut outside: HashMap<(u32, Sensor), usize> = HashMap::new();
+    for reading in readings {
+        let since = since.entry(reading.machine).or_insert(reading.timestamp);
+        if reading.mode != Mode::Cooling {
+            *since = reading.timestamp;
+        }
+        if reading.timestamp - *since < HOUR / 6 {
+            continue;
+        }
+        settled += 1;
+        let (machine, known) = machines.machine(&reading.machine.to_string());
+        assert!(known);
+        for (sensor, least, most) in [
+            (Sensor::TempEvaporator, Some(Quantity::EvaporatingMin), Some(Quantity::EvaporatingMax)),
+            (Sensor::TempCondenser, None, Some(Quantity::CondensingMax)),
+            (Sensor::PressureLow, Some(Quantity::PressureLowMin), None),
+            (Sensor::PressureHigh, None, Some(Quantity::PressureHighMax)),
+            (Sensor::Superheat, Some(Quantity::SuperheatMin), Some(Quantity::SuperheatMax)),
+            (Sensor::TempDischarge, None, Some(Quantity::DischargeMax)),
+            (Sensor::CompressorCurrent, None, Some(Quantity::CurrentMax)),
+        ] {
+            let value = reading.value(sensor).unwrap();
+            let low = least.map(|least| machine.get(least).unwrap());
+            let high = most.map(|most| machine.get(most).unwrap());
+            let inside = low.is_none_or(|low| value >= low) && high.is_none_or(|high| value <= high);
+            let outside = outside.entry((reading.machine, sensor)).or_default();
+            *outside = if inside { 0 } else { *outside + 1 };
+            assert!(*outside < 15, "{sensor:?} {value} outside {low:?}..{high:?}: {machine:?} {reading:?}");
+        }
+    }
+    assert!(settled * 200 > readings.len(), "{settled} of {}", readings.len());
 }
 
 #[test]
@@ -212,7 +285,7 @@ fn a_fleet_in_another_thread_is_the_same_fleet() {
 }
 
 #[test]
-fn machines_differ_by_some_fifteen_percent_and_have_their_turn() {
+fn machines_differ_by_some_fifteen_percent_and_every_pair_is_there_equally_often() {
     let refrigerants = vec![Refrigerant::R134a, Refrigerant::R449A, Refrigerant::R290, Refrigerant::R744];
     let applications = vec![Application::Medium, Application::Low];
     let config = FleetConfig {
@@ -246,11 +319,23 @@ fn machines_differ_by_some_fifteen_percent_and_have_their_turn() {
     );
     assert!((29..=31).contains(&gauges), "{gauges}");
     for sizes in pairs.values() {
+        assert!((9..=11).contains(&sizes.len()), "{pairs:?}");
         let mean = sizes.iter().sum::<f64>() / sizes.len() as f64;
         assert!(sizes.iter().all(|size| (size / mean - 1.0).abs() < 0.25), "{sizes:?}");
         let spread = sizes.iter().fold(0.0, |most: f64, size| most.max((size / mean - 1.0).abs()));
         assert!(spread > 0.03, "{sizes:?}");
     }
+    // Which machines are faulty has nothing to do with what they are.
+    let halves = FleetConfig { faulty_share: 0.5, machines: 240, ..config.clone() };
+    let fleet = Fleet::new(&halves).unwrap();
+    let faulty: HashSet<u32> = fleet.faults().iter().map(|fault| fault.machine).collect();
+    let mut shares: HashMap<(&str, bool), (f64, f64)> = HashMap::new();
+    for (machine, build) in fleet.builds() {
+        let (of_kind, of_them) = shares.entry((build.refrigerant.name(), build.gauge)).or_default();
+        *of_kind += 1.0;
+        *of_them += f64::from(u8::from(faulty.contains(&machine)));
+    }
+    assert!(shares.values().all(|(all, faulty)| (0.3..0.7).contains(&(faulty / all))), "{shares:?}");
     let only = |refrigerants: Vec<Refrigerant>, applications: Vec<Application>| {
         Fleet::new(&FleetConfig { refrigerants, applications, ..config.clone() }).unwrap_err()
     };
