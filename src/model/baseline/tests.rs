@@ -17,8 +17,11 @@ fn options() -> BaselineOptions {
     }
 }
 
-/// Machine, ambient, room, current: by a polynomial of each machine's own, without noise.
-fn rows() -> Vec<(&'static str, f64, f64, f64)> {
+/// Machine, ambient, room, current.
+type Sample = (&'static str, f64, f64, f64);
+
+/// By a polynomial of each machine's own, without noise.
+fn rows() -> Vec<Sample> {
     let truth = |machine: &str, ambient: f64, room: f64| match machine {
         "a" => 5.0 + 0.1 * ambient + 0.003 * ambient * ambient - 0.05 * room,
         _ => 7.0 + 0.2 * ambient + 0.01 * ambient * room,
@@ -34,8 +37,8 @@ fn rows() -> Vec<(&'static str, f64, f64, f64)> {
     rows
 }
 
-fn batch(rows: &[(usize, (&str, f64, f64, f64))]) -> RecordBatch {
-    let floats = |of: fn(&(&str, f64, f64, f64)) -> f64| -> ArrayRef {
+fn batch(rows: &[(usize, Sample)]) -> RecordBatch {
+    let floats = |of: fn(&Sample) -> f64| -> ArrayRef {
         Arc::new(rows.iter().map(|(_, row)| of(row)).collect::<Float64Array>())
     };
     RecordBatch::try_from_iter(vec![
