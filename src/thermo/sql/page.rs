@@ -34,6 +34,7 @@ const ELSEWHERE: &str = "\
 | `session(time, gap)` | windows that end after a silence | [sql-streams.md](sql-streams.md#windows) |
 | `score('model')` | the score of a model, 0 to 1; its features are the columns of these names in the input, and it is NULL where one of them is | [README](../README.md) |
 | `model_version('model')` | the version of a model, text | [README](../README.md) |
+| `expected('baseline')` | what the machine should show under the conditions of the row, by what was learned of it | [README](../README.md) |
 
 All functions of [DataFusion](https://datafusion.apache.org/user-guide/sql/scalar_functions.html) are there too.
 ";
